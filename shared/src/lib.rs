@@ -1,0 +1,31 @@
+//! The vocabulary of Headroom: what agent, head and page say to each other, and what it means.
+//!
+//! # Layout
+//!
+//! * [`field`]: the one table of everything that is read from a node.
+//! * [`sample`]: one reading of one node: a value, or none, for each field.
+//! * [`memory`]: what follows from a sample: used, reclaimable, held back.
+//! * [`explain`]: the same in sentences, for page and terminal alike.
+//! * [`rates`]: what two readings tell together: busy CPU, pressure, swapping.
+//! * [`node`]: who a node is, and whether it still speaks.
+//! * [`window`]: the last five minutes of a node.
+//! * [`wire`]: the messages, and their two encodings.
+//! * [`units`]: bytes and ratios as text.
+//! * [`backoff`]: how long to wait before trying again.
+//!
+//! Nothing here does I/O or reads a clock, and all of it compiles to WebAssembly.
+
+pub mod backoff;
+pub mod explain;
+pub mod field;
+pub mod memory;
+pub mod node;
+pub mod rates;
+pub mod sample;
+pub mod units;
+pub mod window;
+pub mod wire;
+
+pub use field::Field;
+pub use node::{NodeFacts, NodeId};
+pub use sample::Sample;

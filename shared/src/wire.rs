@@ -1,0 +1,262 @@
+//! The messages between agent, head and page, and their two encodings.
+//!
+//! The same types are spoken as JSON (for people and scripts) and as postcard (by the page and the
+//! agents); the WebSocket subprotocol says which. postcard does not describe itself, so within
+//! protocol 1 these rules hold, and the golden bytes in `shared/tests/wire.rs` watch over them:
+//!
+//! * Kinds of messages are only appended. A reader skips a kind it does not know.
+//! * Fields are only appended, and only to the end of a message itself, never to a type inside a
+//!   list. A reader skips what trails.
+//! * [`Sample`] carries a presence mask, so the field table may grow at its end.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::{NodeFacts, NodeId, Sample};
+
+/// The version of the rules above. It changes only when they are broken on purpose.
+pub const PROTOCOL: u16 = 1;
+
+/// How messages become bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// Text frames of JSON.
+    Json,
+    /// Binary frames of postcard.
+    Postcard,
+}
+
+impl Encoding {
+    /// Both; the first is the default.
+    pub const ALL: [Self; 2] = [Self::Json, Self::Postcard];
+
+    /// The WebSocket subprotocol that asks for it.
+    #[must_use]
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => "headroom.v1.json",
+            Self::Postcard => "headroom.v1.postcard",
+        }
+    }
+}
+
+/// One reading of a node, as the head passes it on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// When it was taken, by the head's clock: ms since 1970.
+    pub at_ms: u64,
+    /// When it was taken, by the node's own monotonic clock: µs since it booted.
+    pub uptime_us: u64,
+    /// What was read.
+    pub sample: Sample,
+}
+
+/// A node as a snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeState {
+    /// The number by which this head's deltas call the node, for as long as the head runs.
+    pub node: u32,
+    /// The node's id.
+    pub id: NodeId,
+    /// What does not change while it runs.
+    pub facts: NodeFacts,
+    /// How often it reports, in ms.
+    pub period_ms: u32,
+    /// Its last reading, if it ever gave one.
+    pub latest: Option<Reading>,
+    /// Why it gives none at present, in a sentence for people.
+    pub trouble: Option<String>,
+}
+
+/// What the head tells whoever follows the feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedMessage {
+    /// Everything: the first message, and the answer to [`FeedRequest::Resync`].
+    Snapshot(Snapshot),
+    /// What changed since the message numbered one less.
+    Delta(Delta),
+    /// The recent past of one node: the answer to [`FeedRequest::Watch`].
+    Window(NodeWindow),
+}
+
+/// See [`FeedMessage::Snapshot`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// [`PROTOCOL`]. First, so that a reader of any version can read it.
+    pub protocol: u16,
+    /// The id of the page that this head serves: a page with another is out of date.
+    pub build: String,
+    /// The number of the last delta that is in it.
+    pub seq: u64,
+    /// The head's clock: ms since 1970.
+    pub now_ms: u64,
+    /// Every node.
+    pub nodes: Vec<NodeState>,
+}
+
+/// See [`FeedMessage::Delta`]. At least one a second, empty or not: silence means a broken link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delta {
+    /// Counts up by one; a gap means that something was missed, and calls for a snapshot.
+    pub seq: u64,
+    /// The head's clock: ms since 1970.
+    pub now_ms: u64,
+    /// Nodes that are new, or whose facts are.
+    pub joined: Vec<NodeState>,
+    /// New readings.
+    pub readings: Vec<NodeReading>,
+    /// Nodes that cannot be read at present, and why.
+    pub troubles: Vec<NodeTrouble>,
+}
+
+/// A new reading of a node. It ends the node's trouble.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeReading {
+    /// The node's number; see [`NodeState::node`].
+    pub node: u32,
+    /// The reading.
+    pub reading: Reading,
+}
+
+/// Why a node gives no readings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeTrouble {
+    /// The node's number; see [`NodeState::node`].
+    pub node: u32,
+    /// A sentence for people.
+    pub trouble: String,
+}
+
+/// See [`FeedMessage::Window`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeWindow {
+    /// The node's number; see [`NodeState::node`].
+    pub node: u32,
+    /// Its readings of the last five minutes, oldest first.
+    pub readings: Vec<Reading>,
+}
+
+/// What whoever follows the feed may ask of the head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedRequest {
+    /// Send the recent past of a node.
+    Watch {
+        /// The node's number; see [`NodeState::node`].
+        node: u32,
+    },
+    /// Send a snapshot.
+    Resync {},
+}
+
+/// What an agent tells the head.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentMessage {
+    /// Who it is: the first message.
+    Hello(Hello),
+    /// New readings, oldest first.
+    Readings(Vec<AgentReading>),
+    /// It cannot read its node at present, and why, in a sentence for people.
+    Trouble(String),
+}
+
+/// See [`AgentMessage::Hello`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`]. First, so that a reader of any version can read it.
+    pub protocol: u16,
+    /// The node's id.
+    pub id: NodeId,
+    /// What does not change while the node runs.
+    pub facts: NodeFacts,
+    /// Names this boot of the node (`/proc/sys/kernel/random/boot_id`): uptimes of two boots are
+    /// not of one clock.
+    pub boot_id: Option<String>,
+    /// How often it will report, in ms.
+    pub period_ms: u32,
+}
+
+/// One reading, as its agent took it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentReading {
+    /// Counts up by one for each reading of this run of the agent.
+    pub seq: u64,
+    /// When it was taken, by the node's monotonic clock: µs since it booted.
+    pub uptime_us: u64,
+    /// What was read.
+    pub sample: Sample,
+}
+
+/// A set of messages that is spoken in one direction of a channel.
+pub trait Message: Serialize + DeserializeOwned {
+    /// The names of its kinds in JSON; a kind's place in the list is its number in postcard.
+    const KINDS: &[&str];
+}
+
+impl Message for FeedMessage {
+    const KINDS: &[&str] = &["snapshot", "delta", "window"];
+}
+
+impl Message for FeedRequest {
+    const KINDS: &[&str] = &["watch", "resync"];
+}
+
+impl Message for AgentMessage {
+    const KINDS: &[&str] = &["hello", "readings", "trouble"];
+}
+
+/// Why bytes are not a message.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Not JSON, or JSON of another shape.
+    #[error("this is not a JSON message of protocol {PROTOCOL}")]
+    Json(#[source] serde_json::Error),
+    /// Not postcard, or cut short.
+    #[error("this is not a postcard message of protocol {PROTOCOL}")]
+    Postcard(#[source] postcard::Error),
+}
+
+/// `message` as JSON.
+pub fn to_json<M: Message>(message: &M) -> Result<String, WireError> {
+    serde_json::to_string(message).map_err(WireError::Json)
+}
+
+/// `message` as postcard.
+pub fn to_postcard<M: Message>(message: &M) -> Result<Vec<u8>, WireError> {
+    postcard::to_allocvec(message).map_err(WireError::Postcard)
+}
+
+/// The message that `bytes` hold as JSON, or `None` if it is of a kind that this version does not
+/// know.
+pub fn from_json<M: Message>(bytes: &[u8]) -> Result<Option<M>, WireError> {
+    serde_json::from_slice(bytes).map(Some).or_else(|error| {
+        if has_unknown_kind::<M>(bytes) { Ok(None) } else { Err(WireError::Json(error)) }
+    })
+}
+
+fn has_unknown_kind<M: Message>(bytes: &[u8]) -> bool {
+    let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(bytes) else { return false };
+    object.len() == 1 && object.keys().all(|kind| !M::KINDS.contains(&kind.as_str()))
+}
+
+/// The message that `bytes` hold as postcard, or `None` if it is of a kind that this version does
+/// not know. Bytes that trail are skipped.
+pub fn from_postcard<M: Message>(bytes: &[u8]) -> Result<Option<M>, WireError> {
+    let (kind, _) = postcard::take_from_bytes::<u32>(bytes).map_err(WireError::Postcard)?;
+    if kind as usize >= M::KINDS.len() {
+        return Ok(None);
+    }
+    let (message, _) = postcard::take_from_bytes(bytes).map_err(WireError::Postcard)?;
+    Ok(Some(message))
+}
+
+/// The protocol and the build of a snapshot in postcard, even of a protocol that this version does
+/// not know. `None` if it is no snapshot.
+#[must_use]
+pub fn peek_snapshot(bytes: &[u8]) -> Option<(u16, String)> {
+    let ((kind, protocol, build), _) =
+        postcard::take_from_bytes::<(u32, u16, String)>(bytes).ok()?;
+    (kind == 0).then_some((protocol, build))
+}

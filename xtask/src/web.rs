@@ -1,0 +1,151 @@
+//! Builds the page into `target/page`, from where the program embeds it.
+
+mod compress;
+pub(crate) mod page;
+
+use crate::error::{Error, Result};
+use crate::files::{self, grouped};
+use crate::process::{self, root};
+use crate::toolchain::{TARGET, Toolchain};
+use page::Page;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// Where the built page always is, whatever the native target directory.
+pub(crate) fn dir() -> PathBuf {
+    root().join("target/page")
+}
+
+/// Builds the page; leaves every file alone when nothing changed.
+pub(crate) fn build() -> Result<()> {
+    let toolchain = Toolchain::ensure()?;
+    let _lock = files::lock(&root().join("target/page.lock"))?;
+    let mut cargo = toolchain.cargo("build");
+    process::run(cargo.args(["-p", "frontend", "--lib", "--profile", "wasm-release"]))?;
+    let wasm = root().join("target/wasm").join(TARGET).join("wasm-release/frontend.wasm");
+    let (glue, wasm) = bind(&wasm)?;
+    let page = Page::assemble(&statics(&root().join("static"))?, &glue, wasm)?;
+    let sizes = store(&page, &dir())?;
+    report(&page, &sizes);
+    Ok(())
+}
+
+/// Makes the JavaScript glue, and the WebAssembly that goes with it.
+fn bind(wasm: &Path) -> Result<(String, Vec<u8>)> {
+    let failed = |error| Error::say(format!("{}: wasm-bindgen: {error:#}", wasm.display()));
+    let mut output = Bindgen::new()
+        .input_path(wasm)
+        .out_name("headroom")
+        .web(true)
+        .map_err(failed)?
+        .typescript(false)
+        .keep_debug(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()
+        .map_err(failed)?;
+    if !output.snippets().is_empty() || !output.local_modules().is_empty() {
+        return Err(Error::say(format!(
+            "{}: a dependency brings JavaScript snippets, which the page does not carry; \
+             leave that dependency out of frontend/Cargo.toml",
+            wasm.display()
+        )));
+    }
+    let glue = output.js().to_owned();
+    Ok((glue, output.wasm_mut().emit_wasm()))
+}
+
+/// The page's own files, without what editors leave about.
+fn statics(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for path in files::list(dir)? {
+        let name = files::name(&path);
+        if path.is_dir() {
+            return Err(Error::say(format!("{}: static/ is flat; move it up", path.display())));
+        }
+        if !name.starts_with('.') && !name.ends_with('~') {
+            found.insert(name, files::read(&path)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Writes the page with a compressed copy of each file, all or nothing. Gives the brotli sizes.
+fn store(page: &Page, dir: &Path) -> Result<BTreeMap<String, usize>> {
+    let fresh = dir.with_extension("new");
+    files::remove_dir(&fresh)?;
+    files::create_dir(&fresh)?;
+    let mut sizes = BTreeMap::new();
+    let mut unchanged = true;
+    for (name, bytes) in &page.files {
+        let same = files::read(&dir.join(name)).is_ok_and(|old| old == *bytes);
+        files::write(&fresh.join(name), bytes)?;
+        for (ending, compress) in compress::ALL {
+            let sibling = format!("{name}.{ending}");
+            // Compressing well takes seconds; the same content need not be done again.
+            let kept = files::read(&dir.join(&sibling)).ok().filter(|_| same);
+            unchanged &= kept.is_some();
+            let small = match kept {
+                Some(small) => small,
+                None => compress(bytes).map_err(Error::at(&fresh.join(&sibling)))?,
+            };
+            files::write(&fresh.join(&sibling), &small)?;
+            if ending == "br" {
+                sizes.insert(name.clone(), small.len());
+            }
+        }
+    }
+    files::write(&fresh.join("build-id"), &page.build)?;
+    let count = |dir: &Path| files::list(dir).map_or(0, |list| list.len());
+    unchanged &= files::read(&dir.join("build-id")).is_ok_and(|old| old == page.build.as_bytes());
+    if unchanged && count(dir) == count(&fresh) {
+        // New times on the files would have the program built again.
+        files::remove_dir(&fresh)?;
+        return Ok(sizes);
+    }
+    let old = dir.with_extension("old");
+    files::remove_dir(&old)?;
+    if dir.exists() {
+        files::rename(dir, &old)?;
+    }
+    files::rename(&fresh, dir)?;
+    files::remove_dir(&old)?;
+    Ok(sizes)
+}
+
+fn report(page: &Page, sizes: &BTreeMap<String, usize>) {
+    eprintln!("page {} in target/page, in bytes:", page.build);
+    eprintln!("{:<44} {:>10} {:>10}", "", "raw", "brotli");
+    let mut sum = (0, 0);
+    for (name, bytes) in &page.files {
+        let small = sizes.get(name).copied().unwrap_or_default();
+        eprintln!("{name:<44} {:>10} {:>10}", grouped(bytes.len()), grouped(small));
+        sum = (sum.0 + bytes.len(), sum.1 + small);
+    }
+    eprintln!("{:<44} {:>10} {:>10}", "all", grouped(sum.0), grouped(sum.1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, store};
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    #[test]
+    fn stores_once_and_leaves_the_same_content_alone() {
+        let dir = std::env::temp_dir().join(format!("headroom-page-{}", std::process::id()));
+        let mut files = BTreeMap::from([("index.html".to_owned(), b"<p>one</p>".to_vec())]);
+        let page = |files: &BTreeMap<_, _>| Page { files: files.clone(), build: "1".into() };
+        store(&page(&files), &dir).unwrap();
+        let written = |name: &str| fs::metadata(dir.join(name)).unwrap().modified().unwrap();
+        let first = written("index.html.br");
+        store(&page(&files), &dir).unwrap();
+        assert_eq!(written("index.html.br"), first);
+        files.insert("more.css".into(), b"p{}".to_vec());
+        store(&page(&files), &dir).unwrap();
+        let names: Vec<_> = crate::files::list(&dir).unwrap();
+        assert_eq!(names.len(), 7, "{names:?}");
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

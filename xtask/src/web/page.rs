@@ -1,0 +1,157 @@
+//! From sources to the files a browser gets: names that carry the hash of what is in the file, and
+//! the templates that refer to them. Pure, so that it is tested without building anything.
+
+use crate::error::{Error, Result};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+/// Kinds of files in which `{{…}}` is a template.
+const TEXT: [&str; 8] = ["html", "css", "js", "svg", "webmanifest", "json", "txt", "xml"];
+
+/// The page as it is served: what is asked for as `/name`.
+pub(crate) struct Page {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Identifies everything the page was made from.
+    pub(crate) build: String,
+}
+
+impl Page {
+    pub(crate) fn assemble(
+        statics: &BTreeMap<String, Vec<u8>>,
+        glue: &str,
+        wasm: Vec<u8>,
+    ) -> Result<Self> {
+        let mut page = Self { files: BTreeMap::new(), build: build_id(statics, glue, &wasm) };
+        let wasm = page.add("headroom_bg.wasm", wasm);
+        let script = page.add("headroom.js", with_start(glue, &wasm)?.into_bytes());
+        let known = BTreeMap::from([("script", script), ("wasm", wasm), ("build", page.build.clone())]);
+        let mut filling = Filling { page, statics, known, done: BTreeMap::new(), open: Vec::new() };
+        for name in statics.keys() {
+            filling.path_of(name)?;
+        }
+        if !filling.page.files.contains_key("index.html") {
+            return Err(Error::say("static/index.html is missing: the page starts there"));
+        }
+        Ok(filling.page)
+    }
+
+    /// What a browser fetches: `index.html`, and all that it and its files mention.
+    pub(crate) fn loaded(files: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
+        let mut loaded = vec!["index.html"];
+        let mut at = 0;
+        while let Some(text) = loaded.get(at).and_then(|&name| files.get(name)) {
+            for name in files.keys() {
+                let mentioned = text.windows(name.len()).any(|part| part == name.as_bytes());
+                if mentioned && !loaded.contains(&name.as_str()) {
+                    loaded.push(name);
+                }
+            }
+            at += 1;
+        }
+        loaded
+    }
+
+    /// Adds a file under its hashed name and gives its path.
+    fn add(&mut self, name: &str, bytes: Vec<u8>) -> String {
+        let name = match name.rsplit_once('.') {
+            _ if name == "index.html" => name.to_owned(),
+            Some((stem, ending)) => format!("{stem}-{}.{ending}", hash(&bytes)),
+            None => format!("{name}-{}", hash(&bytes)),
+        };
+        let path = format!("/{name}");
+        self.files.insert(name, bytes);
+        path
+    }
+}
+
+/// Fills templates; a file's hash covers what it refers to, so those come first.
+struct Filling<'a> {
+    page: Page,
+    statics: &'a BTreeMap<String, Vec<u8>>,
+    known: BTreeMap<&'static str, String>,
+    /// Paths of the static files already added.
+    done: BTreeMap<String, String>,
+    /// The files being filled, outermost first.
+    open: Vec<String>,
+}
+
+impl Filling<'_> {
+    fn path_of(&mut self, name: &str) -> Result<String> {
+        if let Some(path) = self.done.get(name) {
+            return Ok(path.clone());
+        }
+        if self.open.iter().any(|open| open == name) {
+            let chain = self.open.join(" → ");
+            return Err(Error::say(format!("static/{name}: refers to itself through {chain}")));
+        }
+        self.open.push(name.to_owned());
+        let mut bytes = self.statics.get(name).cloned().unwrap_or_default();
+        if name.rsplit_once('.').is_some_and(|(_, ending)| TEXT.contains(&ending)) {
+            let text = String::from_utf8(bytes)
+                .map_err(|_| Error::say(format!("static/{name}: is not UTF-8")))?;
+            bytes = self.fill(name, &text)?.into_bytes();
+        }
+        self.open.pop();
+        let path = self.page.add(name, bytes);
+        self.done.insert(name.to_owned(), path.clone());
+        Ok(path)
+    }
+
+    fn fill(&mut self, file: &str, mut text: &str) -> Result<String> {
+        let mut filled = String::with_capacity(text.len());
+        while let Some((before, rest)) = text.split_once("{{") {
+            let (name, after) = rest
+                .split_once("}}")
+                .ok_or_else(|| Error::say(format!("static/{file}: `{{{{` without `}}}}`")))?;
+            filled.push_str(before);
+            filled.push_str(&self.value(file, name)?);
+            text = after;
+        }
+        filled.push_str(text);
+        Ok(filled)
+    }
+
+    fn value(&mut self, file: &str, name: &str) -> Result<String> {
+        if let Some(value) = self.known.get(name) {
+            return Ok(value.clone());
+        }
+        if self.statics.contains_key(name) {
+            return self.path_of(name);
+        }
+        Err(Error::say(format!(
+            "static/{file}: unknown template {{{{{name}}}}}; known are {{{{script}}}}, \
+             {{{{wasm}}}}, {{{{build}}}} and the names of files in static/"
+        )))
+    }
+}
+
+/// The glue plus the statement that starts the page, so that no inline script is needed. Whoever
+/// imports the module again gets the same instance from `default()`.
+fn with_start(glue: &str, wasm: &str) -> Result<String> {
+    if !glue.contains("__wbg_init as default") {
+        return Err(Error::say(
+            "wasm-bindgen's glue has no `__wbg_init as default` any more; adapt the start \
+             statement in xtask/src/web/page.rs to what it exports now",
+        ));
+    }
+    Ok(format!(
+        "{glue}\n__wbg_init({{ module_or_path: \"{wasm}\" }}).catch((error) => {{\n    \
+         document.documentElement.dataset.failed = String(error);\n    \
+         console.error(error);\n}});\n"
+    ))
+}
+
+/// Over the sources and not over the results, which may carry it.
+fn build_id(statics: &BTreeMap<String, Vec<u8>>, glue: &str, wasm: &[u8]) -> String {
+    let all = statics.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    let mut text = String::new();
+    for (name, bytes) in all.chain([("glue", glue.as_bytes()), ("wasm", wasm)]) {
+        text.push_str(&format!("{name} {}\n", hash(bytes)));
+    }
+    hash(text.as_bytes())
+}
+
+/// The first 16 hex digits of SHA-256.
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
