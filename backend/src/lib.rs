@@ -1,1 +1,26 @@
-//! x
+//! The native side of Headroom: it reads a node, gathers what nodes report, and serves the page.
+//!
+//! # Layout
+//!
+//! * [`config`]: every setting, from defaults, file, environment and flags.
+//! * [`probe`]: files under a root become a [`shared::Sample`]. Knows no clock and no socket.
+//! * [`agent`]: reads its node once a period and reports it.
+//! * [`head`]: the task that owns the fleet. Knows no HTTP, and is told the time.
+//! * [`web`]: serves what the head knows. Never reads a node.
+//! * [`free`]: `headroom free`.
+//! * [`serve`]: puts agent, head and web together until a signal ends them.
+//! * [`clock`]: the clocks of this machine.
+//! * [`error`]: why a command ended, and with which exit code.
+//!
+//! The machine that the head runs on is a node like any other: an agent in the same process reports
+//! it over the channel that all agents use.
+
+pub mod agent;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod free;
+pub mod head;
+pub mod probe;
+pub mod serve;
+pub mod web;

@@ -1,1 +1,27 @@
-fn main() {}
+//! The program `headroom`: flags → settings → command → exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use headroom::config::{Cli, Command};
+use headroom::error::Error;
+use headroom::{config, free, serve};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("headroom: {}", error.chain());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Error> {
+    config::check_environment()?;
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(&args.resolve()?),
+        Command::Free(args) => free::run(&args),
+    }
+}

@@ -96,8 +96,9 @@ pub fn free_and_available(split: &Split) -> String {
     } else {
         format!(", less the {} that the kernel keeps in reserve", human(held_back))
     };
+    let (only, and) = if free < available / 2 { ("Only ", "yet") } else { ("", "and") };
     format!(
-        "Only {} is free, yet programs can get {}: the {} of cache is given back as soon as it is needed{reserve}.",
+        "{only}{} is free, {and} programs can get {}: the {} of cache is given back as soon as it is needed{reserve}.",
         human(free),
         human(available),
         human(reclaimable)
@@ -122,9 +123,11 @@ mod tests {
         };
         assert_eq!(
             free_and_available(&split),
-            "Only 300 MiB is free, yet programs can get 600 MiB: the 400 MiB of cache is given back \
+            "300 MiB is free, and programs can get 600 MiB: the 400 MiB of cache is given back \
              as soon as it is needed, less the 100 MiB that the kernel keeps in reserve."
         );
+        let plenty = Split { available: 650 * MIB, held_back: 50 * MIB, ..split };
+        assert!(free_and_available(&plenty).starts_with("Only 300 MiB is free, yet programs"));
         let split = Split { available: 200 * MIB, held_back: 500 * MIB, ..split };
         assert_eq!(
             free_and_available(&split),

@@ -51,6 +51,7 @@ impl Window {
     }
 
     /// The readings, oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Reading> + ExactSizeIterator {
         self.readings.iter()
     }

@@ -1,5 +1,7 @@
 //! Messages survive both encodings, and their bytes do not change from version to version.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -1,15 +1,95 @@
 //! Builds, tests and packages Headroom: `cargo xtask help`.
 
+mod bench;
+mod browser;
+mod check;
+mod docs;
 mod error;
 mod files;
 mod process;
 mod step;
+mod tidy;
 mod toolchain;
 mod web;
 
-fn main() {
-    if let Err(error) = web::build() {
-        eprintln!("error: {error}");
-        std::process::exit(1);
+use crate::browser::Browser;
+use crate::error::{Error, Result};
+use crate::step::Steps;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  run [ARGS…]      build the page and the program, then run `headroom ARGS`
+  web              build the page into target/page
+  test             everything `cargo test` covers, with a browser for the end-to-end tests
+  check            formatting, clippy for both targets, documentation, tidy rules, cargo-deny
+  bench [--short]  measure against the budgets; --short watches memory for 20 s, not 10 min
+  docs             write docs/fields.md from the field table
+  help             this text
+
+What is missing for a command is found or fetched, and said before: a Rust standard library for
+the browser's target (rustup, else Debian's packages unpacked below target/toolchain), and
+Chromium with chromedriver for `test` (HEADROOM_CHROMIUM, HEADROOM_CHROMEDRIVER name others).
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args.as_slice() {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        ["run", args @ ..] => ended(run(args)),
+        ["web"] => ended(web::build()),
+        ["test"] => test(),
+        ["check"] => check::check(),
+        ["bench", options @ ..] if matches!(options, [] | ["--short"]) => {
+            match bench::bench(!options.is_empty()) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => ended(Err(error)),
+            }
+        }
+        ["docs"] => ended(docs::write()),
+        _ => {
+            eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));
+            ExitCode::from(2)
+        }
     }
+}
+
+fn ended(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The program takes our place, so that signals and the terminal are its own.
+fn run(args: &[&str]) -> Result<()> {
+    web::build()?;
+    let mut program = std::process::Command::new(process::build_release()?);
+    program.args(args);
+    Browser::forget(&mut program);
+    let cause = std::os::unix::process::CommandExt::exec(&mut program);
+    Err(Error::Io { subject: program.get_program().to_string_lossy().into_owned(), cause })
+}
+
+fn test() -> ExitCode {
+    let mut steps = Steps::new();
+    let browser = steps.run("browser", Browser::ensure);
+    let page = steps.run("page", web::build);
+    if let (Some(browser), Some(())) = (browser, page) {
+        steps.run("cargo test --workspace", || {
+            let mut cargo = process::cargo("test");
+            browser.pass_to(&mut cargo);
+            process::run(cargo.arg("--workspace"))
+        });
+    }
+    steps.finish()
 }

@@ -29,6 +29,12 @@ pub(crate) fn cargo(subcommand: &str) -> Command {
     command
 }
 
+/// Builds the program as users get it, and says where it is.
+pub(crate) fn build_release() -> Result<PathBuf> {
+    run(cargo("build").args(["--release", "--package", "headroom"]))?;
+    Ok(target().join("release/headroom"))
+}
+
 /// Takes the variables that match out of what a child inherits.
 pub(crate) fn forget(command: &mut Command, matches: fn(&str) -> bool) {
     for (name, _) in std::env::vars_os() {
@@ -40,8 +46,13 @@ pub(crate) fn forget(command: &mut Command, matches: fn(&str) -> bool) {
 
 /// What `cargo run` tells us about ourselves, which a cargo inside would take for its own.
 pub(crate) fn set_by_cargo(name: &str) -> bool {
-    const EXACT: [&str; 5] =
-        ["CARGO", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_ENCODED_RUSTFLAGS", "OUT_DIR"];
+    const EXACT: [&str; 5] = [
+        "CARGO",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "OUT_DIR",
+    ];
     const PREFIX: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
     EXACT.contains(&name) || PREFIX.iter().any(|prefix| name.starts_with(prefix))
 }

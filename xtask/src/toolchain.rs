@@ -47,6 +47,14 @@ impl Toolchain {
         )))
     }
 
+    /// Whether this compiler comes with its clippy.
+    pub(crate) fn has_clippy(&self) -> bool {
+        match self {
+            Self::Host => process::find(&["cargo-clippy"]).is_some(),
+            Self::Debian(tree) => tree.has_clippy(),
+        }
+    }
+
     /// `cargo SUBCOMMAND` for the page's target, in a target directory of its own: neither compiler
     /// then throws away what the other built.
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
@@ -70,7 +78,6 @@ fn rustc() -> Command {
 
 fn has_std(sysroot: &Path) -> bool {
     let libs = sysroot.join("lib/rustlib").join(TARGET).join("lib");
-    crate::files::list(&libs).is_ok_and(|libs| {
-        libs.iter().any(|lib| crate::files::name(lib).starts_with("libstd-"))
-    })
+    crate::files::list(&libs)
+        .is_ok_and(|libs| libs.iter().any(|lib| crate::files::name(lib).starts_with("libstd-")))
 }

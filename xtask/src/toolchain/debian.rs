@@ -84,6 +84,10 @@ impl Tree {
         Ok(Self { dir, libs, linker })
     }
 
+    pub(super) fn has_clippy(&self) -> bool {
+        self.dir.join("usr/bin/clippy-driver").is_file()
+    }
+
     /// This tree's cargo, which builds the standard library along with the page.
     pub(super) fn cargo(&self, subcommand: &str) -> Command {
         let bin = self.dir.join("usr/bin");
@@ -115,7 +119,8 @@ impl Apt<'_> {
         let mut command = Command::new(program);
         let lists = self.work.join("lists");
         command.current_dir(self.work).env("LC_ALL", "C");
-        for (key, dir) in [("Dir::State::Lists", &lists), ("Dir::Cache", &self.work.join("cache"))] {
+        for (key, dir) in [("Dir::State::Lists", &lists), ("Dir::Cache", &self.work.join("cache"))]
+        {
             command.arg("-o").arg(format!("{key}={}", dir.display()));
         }
         // The directory is ours, so apt's own user may not write there.

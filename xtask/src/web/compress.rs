@@ -10,8 +10,12 @@ type Compress = fn(&[u8]) -> io::Result<Vec<u8>>;
 pub(super) const ALL: [(&str, Compress); 2] = [("br", brotli), ("gz", gzip)];
 
 fn brotli(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let params =
-        BrotliEncoderParams { quality: 11, lgwin: 22, size_hint: bytes.len(), ..Default::default() };
+    let params = BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
     let mut small = Vec::new();
     brotli::BrotliCompress(&mut &*bytes, &mut small, &params)?;
     Ok(small)

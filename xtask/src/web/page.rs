@@ -24,7 +24,8 @@ impl Page {
         let mut page = Self { files: BTreeMap::new(), build: build_id(statics, glue, &wasm) };
         let wasm = page.add("headroom_bg.wasm", wasm);
         let script = page.add("headroom.js", with_start(glue, &wasm)?.into_bytes());
-        let known = BTreeMap::from([("script", script), ("wasm", wasm), ("build", page.build.clone())]);
+        let known =
+            BTreeMap::from([("script", script), ("wasm", wasm), ("build", page.build.clone())]);
         let mut filling = Filling { page, statics, known, done: BTreeMap::new(), open: Vec::new() };
         for name in statics.keys() {
             filling.path_of(name)?;
@@ -144,14 +145,86 @@ fn with_start(glue: &str, wasm: &str) -> Result<String> {
 /// Over the sources and not over the results, which may carry it.
 fn build_id(statics: &BTreeMap<String, Vec<u8>>, glue: &str, wasm: &[u8]) -> String {
     let all = statics.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let mut text = String::new();
-    for (name, bytes) in all.chain([("glue", glue.as_bytes()), ("wasm", wasm)]) {
-        text.push_str(&format!("{name} {}\n", hash(bytes)));
-    }
-    hash(text.as_bytes())
+    let all = all.chain([("glue", glue.as_bytes()), ("wasm", wasm)]);
+    let lines: Vec<_> = all.map(|(name, bytes)| format!("{name} {}\n", hash(bytes))).collect();
+    hash(lines.concat().as_bytes())
 }
 
 /// The first 16 hex digits of SHA-256.
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    digest
+        .first_chunk()
+        .map(|first| format!("{:016x}", u64::from_be_bytes(*first)))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, hash};
+    use std::collections::BTreeMap;
+
+    const GLUE: &str = "export { initSync, __wbg_init as default };";
+
+    fn assemble(files: &[(&str, &str)]) -> Result<Page, String> {
+        let text = |&(name, text): &(&str, &str)| (name.to_owned(), text.as_bytes().to_vec());
+        let statics = files.iter().map(text).collect();
+        Page::assemble(&statics, GLUE, b"wasm".to_vec()).map_err(|error| error.to_string())
+    }
+
+    fn text<'a>(page: &'a Page, start: &str) -> &'a str {
+        let (_, bytes) = page.files.iter().find(|(name, _)| name.starts_with(start)).unwrap();
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn names_carry_the_hash_and_templates_refer_to_them() {
+        let page = assemble(&[
+            ("index.html", "{{script}} {{wasm}} {{build}} {{a.css}}"),
+            ("a.css", "url({{icon.svg}})"),
+            ("icon.svg", "<svg/>"),
+        ])
+        .unwrap();
+        let icon = format!("/icon-{}.svg", hash(b"<svg/>"));
+        let css = format!("url({icon})");
+        assert_eq!(text(&page, "a-"), css);
+        let wasm = format!("/headroom_bg-{}.wasm", hash(b"wasm"));
+        let glue = text(&page, "headroom-");
+        assert!(glue.starts_with(GLUE) && glue.contains(&format!("module_or_path: \"{wasm}\"")));
+        let script = format!("/headroom-{}.js", hash(glue.as_bytes()));
+        let expect = format!("{script} {wasm} {} /a-{}.css", page.build, hash(css.as_bytes()));
+        assert_eq!(text(&page, "index"), expect);
+        assert_eq!(page.build.len(), 16);
+        assert_eq!(Page::loaded(&page.files).len(), 5);
+    }
+
+    #[test]
+    fn the_build_id_follows_every_source() {
+        let one = assemble(&[("index.html", "")]).unwrap();
+        let two = assemble(&[("index.html", " ")]).unwrap();
+        let three = assemble(&[("index.html", ""), ("a.css", "")]).unwrap();
+        assert!(one.build != two.build && one.build != three.build && two.build != three.build);
+        assert_eq!(one.build, assemble(&[("index.html", "")]).unwrap().build);
+    }
+
+    #[test]
+    fn mistakes_name_file_and_template() {
+        let check = |files: &[(&str, &str)], says: &str| {
+            let error = assemble(files).err().unwrap();
+            assert!(error.starts_with(says), "{error}");
+        };
+        check(&[("index.html", "{{a.css}}")], "static/index.html: unknown template {{a.css}}");
+        check(&[("index.html", "{{script")], "static/index.html: `{{` without `}}`");
+        check(&[("a.css", "")], "static/index.html is missing");
+        check(
+            &[("index.html", "{{a.css}}"), ("a.css", "{{b.css}}"), ("b.css", "{{a.css}}")],
+            "static/a.css: refers to itself through a.css → b.css",
+        );
+    }
+
+    #[test]
+    fn glue_of_another_shape_is_refused() {
+        let statics = BTreeMap::from([("index.html".to_owned(), Vec::new())]);
+        assert!(Page::assemble(&statics, "export default init;", Vec::new()).is_err());
+    }
 }

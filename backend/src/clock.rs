@@ -1,0 +1,89 @@
+//! The clocks of this machine.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The wall clock as it was when the program started, carried on by the monotonic clock: it never
+/// jumps, whatever is done to the time of day.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    start: Instant,
+    start_ms: u64,
+}
+
+impl WallClock {
+    /// Takes the time of day, once.
+    #[must_use]
+    pub fn start() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { start: Instant::now(), start_ms: since_epoch.as_millis() as u64 }
+    }
+
+    /// Now, in ms since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.start_ms + self.start.elapsed().as_millis() as u64
+    }
+}
+
+/// Time since boot, in µs. On Linux it includes sleep (`CLOCK_BOOTTIME`), elsewhere it is monotonic
+/// from some start.
+#[must_use]
+pub fn uptime_us() -> u64 {
+    since_boot().as_micros() as u64
+}
+
+/// Time until the monotonic clock is at the next whole multiple of `period`.
+#[must_use]
+pub fn until_next(period: Duration) -> Duration {
+    let period_ns = period.as_nanos().max(1);
+    let into_ns = monotonic().as_nanos() % period_ns;
+    Duration::from_nanos((period_ns - into_ns) as u64)
+}
+
+#[cfg(unix)]
+fn of(id: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(id);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+#[cfg(unix)]
+fn monotonic() -> Duration {
+    of(rustix::time::ClockId::Monotonic)
+}
+
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    of(rustix::time::ClockId::Boottime)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    monotonic()
+}
+
+#[cfg(not(unix))]
+fn monotonic() -> Duration {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    START.elapsed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_go_forward() {
+        let clock = WallClock::start();
+        let (wall, up) = (clock.now_ms(), uptime_us());
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(clock.now_ms() >= wall + 5);
+        assert!(uptime_us() >= up + 5000);
+    }
+
+    #[test]
+    fn the_next_tick_is_within_a_period() {
+        let period = Duration::from_secs(1);
+        let wait = until_next(period);
+        assert!(!wait.is_zero() && wait <= period);
+    }
+}

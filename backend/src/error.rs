@@ -1,0 +1,95 @@
+//! Why a command ended, and with which exit code.
+
+use std::error::Error as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::{fmt, io};
+
+use crate::probe::ProbeError;
+
+/// Why a command ended. Messages name the subject and what to do; the cause is in the source.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings file is not there, or cannot be read.
+    #[error("cannot read the settings file {}", .path.display())]
+    SettingsFile {
+        /// The file that was named.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The settings file is not TOML, or has a key or value that is not known.
+    #[error("the settings file {} is wrong", .path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// Which key, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// An environment variable that looks like a setting but is none.
+    #[error("unknown setting {name} in the environment; known are {known}")]
+    Environment {
+        /// The variable.
+        name: String,
+        /// All that are settings.
+        known: String,
+    },
+    /// An address beyond this machine, without saying that plain HTTP is meant.
+    #[error(
+        "{0} can be reached from other machines, and this version serves plain HTTP without a \
+         password; say --insecure-http if that is meant, or listen on 127.0.0.1"
+    )]
+    Exposed(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}; choose another address with --listen ADDR:PORT")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The node cannot be read.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// The server or its signals failed.
+    #[error("the server failed")]
+    Server(#[source] io::Error),
+    /// Standard output cannot be written.
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+}
+
+impl Error {
+    /// 2 for what the user can say differently, 1 for the rest.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::SettingsFile { .. }
+            | Self::Settings { .. }
+            | Self::Environment { .. }
+            | Self::Exposed(_) => 2,
+            Self::Listen { .. } | Self::Probe(_) | Self::Server(_) | Self::Output(_) => 1,
+        }
+    }
+
+    /// The message with its causes, on one line where they are short.
+    #[must_use]
+    pub fn chain(&self) -> Chain<'_> {
+        Chain(self)
+    }
+}
+
+/// An error with its causes; see [`Error::chain`].
+pub struct Chain<'a>(&'a Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {}", error.to_string().trim_end())?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! `headroom serve`: agent, head and web together, until a signal ends them.
+
+use std::io;
+
+use actix_web::rt;
+use tokio::signal;
+
+use crate::clock::WallClock;
+use crate::config::Config;
+use crate::error::Error;
+use crate::probe::Probe;
+use crate::web::{self, State};
+use crate::{agent, head};
+
+/// Serves until SIGINT or SIGTERM. Prints the address once it can be opened.
+pub fn run(config: &Config) -> Result<(), Error> {
+    let address = config.listen;
+    let listener = web::bind(address).map_err(|source| Error::Listen { address, source })?;
+    let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
+    // What cannot be read now is more likely a wrong flag than a passing trouble.
+    Probe::open(&config.roots).read()?;
+    let result = rt::System::new().block_on(async {
+        let clock = WallClock::start();
+        let (head, task) = head::new(web::BUILD.into(), move || clock.now_ms());
+        rt::spawn(task);
+        // The head is not gone while it is being started.
+        if let Ok(link) = head.connect().await {
+            rt::spawn(agent::run(config.roots.clone(), config.period_ms, link));
+        }
+        let state = State { head: head.clone(), clock };
+        let mut host_names = config.host_names.clone();
+        host_names.extend(sysinfo::System::host_name().ok());
+        let server = web::server(listener, state, host_names)?;
+        let handle = server.handle();
+        let serving = rt::spawn(server);
+        println!("Headroom is at http://{address}");
+        tokio::select! {
+            ended = serving => return ended.map_err(io::Error::other)?,
+            signalled = stop_signal() => signalled?,
+        }
+        // Followers are told first: a graceful stop waits for their connections to end.
+        head.stop().await;
+        handle.stop(true).await;
+        Ok(())
+    });
+    result.map_err(Error::Server)
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> io::Result<()> {
+    signal::ctrl_c().await
+}

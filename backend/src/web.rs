@@ -1,0 +1,80 @@
+//! Serves what the head knows: the page, the feed, and JSON for scripts. Never reads a node.
+
+mod api;
+mod guard;
+mod page;
+mod socket;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::StatusCode;
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde_json::json;
+
+use crate::head::Head;
+
+pub use page::BUILD;
+
+/// What every request handler may use.
+pub struct State {
+    /// The way to the head.
+    pub head: Head,
+    /// The head's clock, in ms since 1970.
+    pub clock: crate::clock::WallClock,
+}
+
+/// Browsers load nothing from elsewhere, run no inline script, and show the page in no frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+     style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'";
+
+/// Serves on `listener`; requests must be for an IP address, localhost, a name in .local, or one of
+/// `host_names`.
+pub fn server(listener: TcpListener, state: State, host_names: Vec<String>) -> io::Result<Server> {
+    let state = web::Data::new(state);
+    let names = web::Data::new(guard::Names::new(host_names));
+    // Two threads carry thousands of requests a second; more would only hold memory.
+    let workers = available_parallelism().map_or(1, |cores| cores.get().min(2));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(names.clone())
+            .wrap(from_fn(guard::check))
+            .wrap(
+                DefaultHeaders::new()
+                    .add(("Content-Security-Policy", CONTENT_SECURITY_POLICY))
+                    .add(("X-Content-Type-Options", "nosniff"))
+                    .add(("Referrer-Policy", "no-referrer"))
+                    .add(("Cross-Origin-Opener-Policy", "same-origin"))
+                    .add(("Cross-Origin-Resource-Policy", "same-origin")),
+            )
+            .configure(api::routes)
+            .configure(socket::routes)
+            .configure(page::routes)
+    })
+    .workers(workers)
+    .disable_signals()
+    .shutdown_timeout(2)
+    .client_request_timeout(Duration::from_secs(5))
+    .max_connections(1024)
+    .listen(listener)?
+    .run();
+    Ok(server)
+}
+
+/// Binds `address`, so that a port that is taken is known before anything else starts.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// An error as scripts read it: `{"error": "…"}`.
+fn error(status: StatusCode, message: impl AsRef<str>) -> HttpResponse {
+    HttpResponse::build(status).json(json!({ "error": message.as_ref() }))
+}

@@ -1,0 +1,169 @@
+//! The feed, over WebSockets.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, rt, web};
+use actix_ws::{
+    AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session,
+};
+use shared::wire::{self, Encoding, FeedRequest};
+use tokio::time::{Instant, interval, timeout};
+
+use super::api::stopping;
+use super::{State, error};
+use crate::head::Head;
+use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS};
+
+/// Bytes of one request at most.
+const MOST_REQUEST: usize = 4096;
+/// Between two pings.
+const PING: Duration = Duration::from_secs(5);
+/// Without a sign of life for this long, a follower is gone.
+const SILENCE: Duration = Duration::from_secs(15);
+/// A follower that takes nothing for this long is gone.
+const STUCK: Duration = Duration::from_secs(10);
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/api/v1/feed").route(web::get().to(feed)));
+}
+
+async fn feed(
+    state: web::Data<State>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> actix_web::Result<HttpResponse> {
+    let protocols = Encoding::ALL.map(Encoding::subprotocol);
+    let Ok((response, session, messages)) =
+        actix_ws::handle_with_protocols(&request, body, &protocols)
+    else {
+        let message = format!("this is a WebSocket; connect with one of {}", protocols.join(", "));
+        return Ok(error(StatusCode::UPGRADE_REQUIRED, message));
+    };
+    let chosen = response.headers().get("Sec-WebSocket-Protocol");
+    let encoding = Encoding::ALL
+        .into_iter()
+        .find(|encoding| chosen.is_some_and(|chosen| chosen == encoding.subprotocol()))
+        .unwrap_or(Encoding::Json);
+    let following = match state.head.follow(encoding).await {
+        Ok(Some(following)) => following,
+        Ok(None) => {
+            let message = format!("{MOST_FOLLOWERS} follow this head already; close one of them");
+            return Ok(error(StatusCode::SERVICE_UNAVAILABLE, message));
+        }
+        Err(_) => return Ok(stopping()),
+    };
+    let messages = messages
+        .max_frame_size(MOST_REQUEST)
+        .aggregate_continuations()
+        .max_continuation_size(MOST_REQUEST);
+    rt::spawn(talk(session, messages, following, encoding, state.head.clone()));
+    Ok(response)
+}
+
+/// Passes frames out and requests in, until one side ends it.
+async fn talk(
+    mut session: Session,
+    mut messages: AggregatedMessageStream,
+    mut following: Following,
+    encoding: Encoding,
+    head: Head,
+) {
+    let mut ping = interval(PING);
+    let mut heard = Instant::now();
+    let end = loop {
+        tokio::select! {
+            frame = following.frames.recv() => {
+                let Some(frame) = frame else {
+                    break Some(reason(CloseCode::Away, "the head is stopping"));
+                };
+                let sent = async {
+                    match frame {
+                        Frame::Text(text) => session.text(text).await,
+                        Frame::Binary(bytes) => session.binary(bytes).await,
+                    }
+                };
+                if !matches!(timeout(STUCK, sent).await, Ok(Ok(()))) {
+                    break None;
+                }
+            }
+            message = messages.recv() => {
+                heard = Instant::now();
+                match message {
+                    Some(Ok(message)) => {
+                        let taken = take(message, &mut session, following.id, encoding, &head).await;
+                        if let Err(end) = taken {
+                            break end;
+                        }
+                    }
+                    Some(Err(error)) => break Some(broken(&error)),
+                    None => break None,
+                }
+            }
+            _ = ping.tick() => {
+                if heard.elapsed() > SILENCE || session.ping(b"").await.is_err() {
+                    break None;
+                }
+            }
+        }
+    };
+    // One that is gone cannot be told why.
+    session.close(end).await.ok();
+}
+
+/// Takes one message; an error ends the connection.
+async fn take(
+    message: AggregatedMessage,
+    session: &mut Session,
+    follower: FollowerId,
+    encoding: Encoding,
+    head: &Head,
+) -> Result<(), Option<CloseReason>> {
+    let request = match (message, encoding) {
+        (AggregatedMessage::Ping(bytes), _) => {
+            return session.pong(&bytes).await.map_err(|_| None);
+        }
+        (AggregatedMessage::Pong(_), _) => return Ok(()),
+        (AggregatedMessage::Close(reason), _) => return Err(reason),
+        (AggregatedMessage::Text(text), Encoding::Json) => {
+            wire::from_json::<FeedRequest>(text.as_bytes())
+        }
+        (AggregatedMessage::Binary(bytes), Encoding::Postcard) => wire::from_postcard(&bytes),
+        (_, Encoding::Json) => {
+            return Err(Some(reason(
+                CloseCode::Unsupported,
+                "requests here are JSON in text frames",
+            )));
+        }
+        (_, Encoding::Postcard) => {
+            return Err(Some(reason(
+                CloseCode::Unsupported,
+                "requests here are postcard in binary frames",
+            )));
+        }
+    };
+    match request {
+        Ok(Some(request)) => head
+            .request(follower, request)
+            .await
+            .map_err(|_| Some(reason(CloseCode::Away, "the head is stopping"))),
+        // From a newer client: what it asks for is not known here.
+        Ok(None) => Ok(()),
+        Err(error) => Err(Some(reason(CloseCode::Invalid, &error.to_string()))),
+    }
+}
+
+fn broken(error: &ProtocolError) -> CloseReason {
+    match error {
+        ProtocolError::Overflow => {
+            reason(CloseCode::Size, &format!("a request has at most {MOST_REQUEST} bytes"))
+        }
+        error => reason(CloseCode::Protocol, &error.to_string()),
+    }
+}
+
+/// A close frame holds 123 bytes of reason (RFC 6455 §5.5).
+fn reason(code: CloseCode, description: &str) -> CloseReason {
+    let description = &description[..description.floor_char_boundary(123)];
+    CloseReason { code, description: Some(description.into()) }
+}

@@ -1,0 +1,197 @@
+//! `bench`: what Headroom costs here, measured, beside what it may cost.
+
+mod program;
+
+use crate::error::{Error, Result};
+use crate::files::{self, grouped};
+use crate::process;
+use crate::web::{self, page::Page};
+use program::Program;
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Everything the page loads, compressed.
+const PAGE_BYTES: usize = 150_000;
+/// From the start of the program to its first served page.
+const START: Duration = Duration::from_millis(100);
+const STARTS: usize = 20;
+/// A reading of the field table, over the bare reads of the same files.
+const TICK_RATIO: f64 = 1.5;
+/// Resident memory of a head with its own agent.
+const RESIDENT_KIB: u64 = 20 * 1024;
+/// Half of what stripped Netdata takes of a core for the same files at 1 Hz.
+const NETDATA_HALF_PERCENT: f64 = 0.033;
+
+/// One line of the table.
+struct Row {
+    what: String,
+    measured: String,
+    budget: String,
+    /// `None` is told for information.
+    within: Option<bool>,
+}
+
+impl Row {
+    fn new(what: &str, measured: String, budget: String, within: bool) -> Self {
+        Self { what: what.to_owned(), measured, budget, within: Some(within) }
+    }
+}
+
+/// Measures everything; whether all of it is within its budget.
+pub(crate) fn bench(short: bool) -> Result<bool> {
+    web::build()?;
+    let binary = process::build_release()?;
+    let mut rows = vec![page(&web::dir())?];
+    eprintln!("\n==> starting the program {STARTS} times");
+    rows.push(start(&binary)?);
+    eprintln!("\n==> cargo bench --bench tick");
+    rows.push(tick()?);
+    let watch = Duration::from_secs(if short { 20 } else { 600 });
+    eprintln!("\n==> watching the program for {} s", watch.as_secs());
+    rows.extend(resident(&binary, watch)?);
+    Ok(print(&rows))
+}
+
+fn page(dir: &Path) -> Result<Row> {
+    let mut contents = BTreeMap::new();
+    for path in files::list(dir)? {
+        let name = files::name(&path);
+        if dir.join(format!("{name}.br")).is_file() {
+            contents.insert(name, files::read(&path)?);
+        }
+    }
+    let loaded = Page::loaded(&contents);
+    let mut sum = 0;
+    for name in &loaded {
+        sum += files::read(&dir.join(format!("{name}.br")))?.len();
+    }
+    Ok(Row::new(
+        &format!("page, {} files, brotli", loaded.len()),
+        format!("{} B", grouped(sum)),
+        format!("{} B", grouped(PAGE_BYTES)),
+        sum <= PAGE_BYTES,
+    ))
+}
+
+fn start(binary: &Path) -> Result<Row> {
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        times.push(Program::start(binary)?.served_after);
+    }
+    times.sort_unstable();
+    let (least, most) = (times[0], times[times.len() - 1]);
+    let median = times[times.len() / 2];
+    let ms = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
+    Ok(Row::new(
+        "start to first served page",
+        format!("{} ms ({}…{})", ms(median), ms(least), ms(most)),
+        format!("{} ms", START.as_millis()),
+        median <= START,
+    ))
+}
+
+fn tick() -> Result<Row> {
+    let mut cargo = process::cargo("bench");
+    cargo.args(["-p", "headroom", "--bench", "tick"]).stdout(Stdio::piped());
+    let failed = |cause| Error::Io { subject: "`cargo bench --bench tick`".into(), cause };
+    let mut child = process::Guard(cargo.spawn().map_err(failed)?);
+    let mut ratio = None;
+    if let Some(stdout) = child.0.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.map_err(failed)?;
+            println!("{line}");
+            ratio = ratio_in(&line).or(ratio);
+        }
+    }
+    let status = child.0.wait().map_err(failed)?;
+    let ratio = ratio.filter(|_| status.success()).ok_or_else(|| {
+        Error::say(format!(
+            "`cargo bench -p headroom --bench tick` ended ({status}) without a last line \
+             `ratio X`; see backend/benches/tick.rs"
+        ))
+    })?;
+    Ok(Row::new(
+        "reading all fields / bare reads",
+        format!("{ratio:.2} ×"),
+        format!("{TICK_RATIO:.2} ×"),
+        ratio <= TICK_RATIO,
+    ))
+}
+
+/// The number in `ratio 1.23`, whatever follows it.
+fn ratio_in(line: &str) -> Option<f64> {
+    line.trim().strip_prefix("ratio")?.split_whitespace().next()?.parse().ok()
+}
+
+fn resident(binary: &Path, watch: Duration) -> Result<[Row; 2]> {
+    let program = Program::start(binary)?;
+    let (begun, before) = (Instant::now(), program.cpu_ns()?);
+    std::thread::sleep(watch);
+    let spent = program.cpu_ns()?.saturating_sub(before);
+    let percent = spent as f64 / begun.elapsed().as_nanos() as f64 * 100.0;
+    let kib = program.resident_kib()?;
+    let after = watch.as_secs();
+    let memory = Row::new(
+        &format!("head and its agent, resident after {after} s"),
+        format!("{:.1} MiB", kib as f64 / 1024.0),
+        format!("{} MiB", RESIDENT_KIB / 1024),
+        kib <= RESIDENT_KIB,
+    );
+    let cpu = Row {
+        what: "the same, CPU of one core".to_owned(),
+        measured: format!("{percent:.3} %"),
+        budget: format!("({NETDATA_HALF_PERCENT} % is half of Netdata)"),
+        within: None,
+    };
+    Ok([memory, cpu])
+}
+
+/// Prints the table; whether nothing is over its budget.
+fn print(rows: &[Row]) -> bool {
+    println!("\n{:<44} {:<26} {:<28} verdict", "what", "measured", "budget");
+    for Row { what, measured, budget, within } in rows {
+        let verdict = match within {
+            Some(true) => "ok",
+            Some(false) => "OVER",
+            None => "for information",
+        };
+        println!("{what:<44} {measured:<26} {budget:<28} {verdict}");
+    }
+    rows.iter().all(|row| row.within != Some(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Row, page, print, ratio_in};
+
+    #[test]
+    fn finds_the_ratio() {
+        assert_eq!(ratio_in("ratio 1.31"), Some(1.31));
+        assert_eq!(ratio_in("ratio 1.31 (2 runs)"), Some(1.31));
+        assert_eq!(ratio_in("the ratio is 2"), None);
+    }
+
+    #[test]
+    fn only_over_is_over() {
+        let row = |within| Row { within, ..Row::new("a", "1".into(), "2".into(), true) };
+        assert!(print(&[row(None), row(Some(true))]));
+        assert!(!print(&[row(None), row(Some(false))]));
+    }
+
+    #[test]
+    fn the_page_is_what_index_html_leads_to() {
+        let dir = std::env::temp_dir().join(format!("headroom-weight-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let text = [("index.html", "a.js"), ("a.js", "b.css"), ("b.css", ""), ("lost.svg", "")];
+        for (name, contents) in text {
+            std::fs::write(dir.join(name), contents).unwrap();
+            std::fs::write(dir.join(format!("{name}.br")), "12345").unwrap();
+        }
+        let row = page(&dir).unwrap();
+        assert_eq!((row.what.as_str(), row.measured.as_str()), ("page, 3 files, brotli", "15 B"));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,115 @@
+//! A running `headroom serve`, and what the kernel says about it.
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::process::{self, Guard};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// So long may a start take before we call it a failure.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Ends with this value.
+pub(super) struct Program {
+    child: Guard,
+    /// From its start to the last byte of its first page.
+    pub(super) served_after: Duration,
+}
+
+impl Program {
+    pub(super) fn start(binary: &Path) -> Result<Self> {
+        let shown = format!("`{} serve --listen 127.0.0.1:0`", binary.display());
+        let failed = |what: &str| Error::say(format!("{shown} {what}; run it by hand to see why"));
+        let mut command = Command::new(binary);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(std::env::temp_dir());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Settings of this shell are not what is measured.
+        process::forget(&mut command, |name| name.starts_with("HEADROOM_"));
+        let begun = Instant::now();
+        let child = command.spawn().map_err(|cause| Error::Io { subject: shown.clone(), cause })?;
+        let mut child = Guard(child);
+        let stdout = child.0.stdout.take().ok_or_else(|| failed("has no output"))?;
+        let port = port(stdout).ok_or_else(|| failed("named no http://127.0.0.1:PORT"))?;
+        while begun.elapsed() < PATIENCE {
+            if serves(port).unwrap_or(false) {
+                return Ok(Self { child, served_after: begun.elapsed() });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(failed("did not answer GET / with 200"))
+    }
+
+    fn proc(&self, file: &str) -> std::path::PathBuf {
+        Path::new("/proc").join(self.child.0.id().to_string()).join(file)
+    }
+
+    /// CPU time of all its threads so far.
+    pub(super) fn cpu_ns(&self) -> Result<u64> {
+        let mut sum = 0;
+        for task in files::list(&self.proc("task"))? {
+            // A thread may end between the listing and the reading.
+            let text = files::read_text(&task.join("schedstat")).unwrap_or_default();
+            sum += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        }
+        Ok(sum)
+    }
+
+    pub(super) fn resident_kib(&self) -> Result<u64> {
+        let path = self.proc("status");
+        let status = files::read_text(&path)?;
+        vm_rss(&status)
+            .ok_or_else(|| Error::say(format!("{}: no VmRSS; is it running?", path.display())))
+    }
+}
+
+/// The port in the first line that names one; the rest of the output is read and dropped, so that
+/// the program never waits for us.
+fn port(stdout: ChildStdout) -> Option<u16> {
+    let (tell, told) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Some(port) = port_in(&line) {
+                // Only the first is waited for.
+                tell.try_send(port).ok();
+            }
+        }
+    });
+    told.recv_timeout(PATIENCE).ok()
+}
+
+fn port_in(line: &str) -> Option<u16> {
+    let (_, after) = line.split_once("http://127.0.0.1:")?;
+    after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn serves(port: u16) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer.starts_with(b"HTTP/1.1 200 "))
+}
+
+fn vm_rss(status: &str) -> Option<u64> {
+    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    value.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{port_in, vm_rss};
+
+    #[test]
+    fn reads_what_the_program_and_the_kernel_print() {
+        assert_eq!(port_in("Headroom is at http://127.0.0.1:4321/"), Some(4321));
+        assert_eq!(port_in("http://127.0.0.1:80"), Some(80));
+        assert_eq!(port_in("http://localhost:80"), None);
+        assert_eq!(vm_rss("VmHWM:\t  9 kB\nVmRSS:\t  8123 kB\n"), Some(8123));
+        assert_eq!(vm_rss("Name:\tx\n"), None);
+    }
+}
