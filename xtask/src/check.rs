@@ -29,10 +29,24 @@ pub(crate) fn check() -> ExitCode {
         process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     });
     steps.run("tidy", crate::tidy::check);
-    if process::find(&["cargo-deny"]).is_some() {
-        steps.run("cargo deny", || process::run(cargo("deny").arg("check")));
-    } else {
-        steps.not_run("cargo deny", "it is not installed: `cargo install cargo-deny --locked`");
-    }
+    deny(&mut steps);
     steps.finish()
+}
+
+fn deny(steps: &mut Steps) {
+    if process::find(&["cargo-deny"]).is_none() {
+        return steps.not_run("cargo deny", "install it: `cargo install cargo-deny --locked`");
+    }
+    steps.run("licences, bans, sources", || {
+        process::run(cargo("deny").args(["check", "licenses", "bans", "sources"]))
+    });
+    // These need the network, which is no fault of the tree.
+    match process::output(cargo("deny").args(["check", "advisories"])) {
+        Err(error) if error.to_string().contains("failed to fetch advisory database") => {
+            steps.not_run("advisories", "the database of advisories cannot be fetched");
+        }
+        result => {
+            steps.run("advisories", || result);
+        }
+    }
 }

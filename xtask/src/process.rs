@@ -128,3 +128,16 @@ impl Drop for Guard {
         self.0.wait().ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{chooses_compiler, set_by_cargo};
+
+    #[test]
+    fn only_what_cargo_says_of_us_is_forgotten() {
+        assert!(["CARGO", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"].into_iter().all(set_by_cargo));
+        assert!(!["CARGO_HOME", "CARGO_NET_OFFLINE", "PATH"].into_iter().any(set_by_cargo));
+        assert!(["RUSTC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"].into_iter().all(chooses_compiler));
+        assert!(!["CARGO_HOME", "RUST_BACKTRACE", "RUSTUP_HOME"].into_iter().any(chooses_compiler));
+    }
+}

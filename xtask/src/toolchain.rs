@@ -4,6 +4,7 @@
 mod debian;
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::process::{self, root};
 use std::path::Path;
 use std::process::Command;
@@ -22,19 +23,19 @@ pub(crate) enum Toolchain {
 impl Toolchain {
     /// Finds a compiler, or fetches what is missing.
     pub(crate) fn ensure() -> Result<Self> {
-        let sysroot = process::output(rustc().args(["--print", "sysroot"]))?;
-        if has_std(Path::new(sysroot.trim())) {
+        if host_has_std()? {
             return Ok(Self::Host);
         }
         let home = root().join("target/toolchain");
-        let _lock = crate::files::lock(&home.join("lock"))?;
+        let _lock = files::lock(&home.join("lock"))?;
         if let Some(tree) = debian::Tree::present(&home)? {
             return Ok(Self::Debian(tree));
         }
         if process::find(&["rustup"]).is_some() {
             eprintln!("the page is compiled for {TARGET}: asking rustup for its standard library");
             match process::run(Command::new("rustup").args(["target", "add", TARGET])) {
-                Ok(()) => return Ok(Self::Host),
+                Ok(()) if host_has_std()? => return Ok(Self::Host),
+                Ok(()) => eprintln!("rustup added it to another compiler than `rustc`"),
                 Err(error) => eprintln!("rustup could not: {error}"),
             }
         }
@@ -63,21 +64,18 @@ impl Toolchain {
             Self::Debian(tree) => tree.cargo(subcommand),
         };
         command.env("CARGO_TARGET_DIR", root().join("target/wasm"));
-        // Flags for the native linker or processor would not suit this target.
-        command.env_remove("RUSTFLAGS").args(["--locked", "--target", TARGET]);
+        // Flags meant for the native linker or processor, from wherever, would not suit this target.
+        command.env("CARGO_ENCODED_RUSTFLAGS", "").args(["--locked", "--target", TARGET]);
         command
     }
 }
 
-/// The compiler that cargo would call.
-fn rustc() -> Command {
-    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    command.current_dir(root());
-    command
-}
-
-fn has_std(sysroot: &Path) -> bool {
-    let libs = sysroot.join("lib/rustlib").join(TARGET).join("lib");
-    crate::files::list(&libs)
-        .is_ok_and(|libs| libs.iter().any(|lib| crate::files::name(lib).starts_with("libstd-")))
+/// Whether the compiler that cargo calls has the standard library for the page.
+fn host_has_std() -> Result<bool> {
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let sysroot = process::output(rustc.current_dir(root()).args(["--print", "sysroot"]))?;
+    let libs = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib");
+    // No such directory is the usual way of not having it.
+    let libs = files::list(&libs).unwrap_or_default();
+    Ok(libs.iter().any(|lib| files::name(lib).starts_with("libstd-")))
 }

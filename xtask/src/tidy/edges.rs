@@ -1,127 +1,10 @@
-//! Who may use whom: the architecture as a table.
+//! Who may use whom: compares a file with the table of modules.
+
+mod table;
 
 use super::code::{self, Path};
 use super::{Finding, Source};
-
-/// What the modules of a crate may use of each other, and must not mention at all.
-struct Module {
-    /// Directory of the crate's source, and module below it. An empty name is the whole crate.
-    at: (&'static str, &'static str),
-    /// Modules of the same crate; `None` for all.
-    uses: Option<&'static [&'static str]>,
-    /// Paths, or parts of them.
-    never: &'static [&'static str],
-    /// Parts of texts.
-    texts: &'static [&'static str],
-    /// The rule in words.
-    because: &'static str,
-}
-
-const BACKEND: &str = "backend/src";
-const FRONTEND: &str = "frontend/src";
-
-const CLOCKS: [&str; 2] = ["Instant::now", "SystemTime::now"];
-const CLOCKS_AND_SOCKETS: [&str; 12] = [
-    "std::time::Instant",
-    "std::time::SystemTime",
-    "Instant",
-    "SystemTime",
-    "std::net",
-    "tokio",
-    "TcpListener",
-    "TcpStream",
-    "UdpSocket",
-    "UnixStream",
-    "actix_web",
-    "actix_ws",
-];
-
-const MODULES: &[Module] = &[
-    Module {
-        at: ("shared/src", ""),
-        uses: None,
-        never: &["std::fs", "std::net", "std::process", "Instant", "SystemTime"],
-        texts: &[],
-        because: "shared does no I/O and reads no clock: take the value as an argument",
-    },
-    Module {
-        at: (BACKEND, "probe"),
-        uses: Some(&[]),
-        never: &CLOCKS_AND_SOCKETS,
-        texts: &[],
-        because: "probe turns files into samples, and knows no clock, no socket and nobody else",
-    },
-    Module {
-        at: (BACKEND, "head"),
-        uses: Some(&["error"]),
-        never: &[CLOCKS[0], CLOCKS[1], "actix_web", "actix_ws", "actix_rt", "std::fs", "std::net"],
-        texts: &[],
-        because: "head owns the fleet, knows no HTTP and no node, and is told the time",
-    },
-    Module {
-        at: (BACKEND, "web"),
-        uses: Some(&["clock", "config", "error", "head"]),
-        never: &["std::fs", "sysinfo"],
-        texts: &["/proc", "/sys"],
-        because: "web serves what head knows and never reads a node",
-    },
-    Module {
-        at: (BACKEND, "agent"),
-        uses: Some(&["clock", "config", "error", "head", "probe"]),
-        never: &["actix_web", "actix_ws"],
-        texts: &[],
-        because: "agent reads its node through probe and reports to head, by no other way",
-    },
-    Module {
-        at: (BACKEND, "free"),
-        uses: Some(&["clock", "config", "error", "probe"]),
-        never: &["tokio", "actix_web", "actix_ws"],
-        texts: &[],
-        because: "free reads this node once, without head or server",
-    },
-    Module {
-        at: (BACKEND, "clock"),
-        uses: Some(&[]),
-        never: &[],
-        texts: &[],
-        because: "clock is a leaf",
-    },
-    Module {
-        at: (BACKEND, "error"),
-        uses: Some(&["probe"]),
-        never: &[],
-        texts: &[],
-        because: "error knows the errors of the layers below, and nothing else",
-    },
-    Module {
-        at: (BACKEND, "config"),
-        uses: Some(&["error", "probe"]),
-        never: &[],
-        texts: &[],
-        because: "config knows what is set and not who acts on it",
-    },
-    Module { at: (BACKEND, "serve"), uses: None, never: &[], texts: &[], because: "" },
-    Module { at: (BACKEND, "main"), uses: None, never: &[], texts: &[], because: "" },
-    Module { at: (BACKEND, "lib"), uses: None, never: &[], texts: &[], because: "" },
-    Module {
-        at: (FRONTEND, ""),
-        uses: None,
-        never: &["std::fs", "std::net", "std::time"],
-        texts: &[],
-        because: "the browser has no files, sockets or clock of std, only panics",
-    },
-];
-
-/// Modules that alone may mention something, with what it is.
-const ONLY: &[(&str, &str, &[&str])] = &[(
-    FRONTEND,
-    "net",
-    &["gloo_net", "WebSocket", "web_sys::WebSocket", "EventSource", "XmlHttpRequest"],
-)];
-
-/// Edges that do not exist, in crates whose modules are otherwise free.
-const APART: &[(&str, &str, &str, &str)] =
-    &[(FRONTEND, "view", "net", "views only read state; let `net` write it there")];
+use table::{APART, BACKEND, MODULES, Module, ONLY};
 
 pub(super) fn check(source: &Source) -> Vec<Finding> {
     if !source.is_rust() {
@@ -137,7 +20,7 @@ pub(super) fn check(source: &Source) -> Vec<Finding> {
         }
     }
     if let Some(name) = crate_of(BACKEND).filter(|name| !MODULES.iter().any(|m| m.at.1 == *name)) {
-        let what = format!("say in xtask/src/tidy/edges.rs which modules `{name}` may use");
+        let what = format!("say in xtask/src/tidy/edges/table.rs which modules `{name}` may use");
         findings.push(Finding::new(&source.path, 0, what));
     }
     for (dir, only, words) in ONLY {
@@ -218,7 +101,7 @@ mod tests {
             &[
                 &format!("{prefix}:1: `probe` uses `head`"),
                 &format!("{prefix}:1: `probe` uses `error`"),
-                &format!("{prefix}:2: mentions std::time::Instant"),
+                &format!("{prefix}:2: mentions Instant"),
                 &format!("{prefix}:3: mentions std::net"),
             ],
         );

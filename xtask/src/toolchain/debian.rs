@@ -1,10 +1,12 @@
 //! Debian's compiler for its browsers (`rustc-web`), fetched and unpacked without installing
 //! anything: for machines whose rustup cannot download.
 
-use super::TARGET;
+mod apt;
+
 use crate::error::{Error, Result};
 use crate::files;
 use crate::process::{self, root};
+use apt::{Apt, Download};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,10 +40,9 @@ impl Tree {
     pub(super) fn fetch(home: &Path) -> Result<Self> {
         let work = home.join("unfinished");
         files::remove_dir(&work)?;
-        files::create_dir(&work.join("lists/partial"))?;
         files::create_dir(&work.join("tree"))?;
         eprintln!("looking for Debian's rustc-web, which can build its own standard library");
-        let apt = Apt { work: &work };
+        let apt = Apt::new(&work)?;
         let downloads = apt.plan()?;
         let bytes: usize = downloads.iter().map(|one| one.bytes).sum();
         eprintln!(
@@ -109,91 +110,6 @@ impl Tree {
     }
 }
 
-/// apt with package lists of its own: the system's may be old, absent or not ours to write.
-struct Apt<'a> {
-    work: &'a Path,
-}
-
-impl Apt<'_> {
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        let lists = self.work.join("lists");
-        command.current_dir(self.work).env("LC_ALL", "C");
-        for (key, dir) in [("Dir::State::Lists", &lists), ("Dir::Cache", &self.work.join("cache"))]
-        {
-            command.arg("-o").arg(format!("{key}={}", dir.display()));
-        }
-        // The directory is ours, so apt's own user may not write there.
-        command.args(["-o", "APT::Sandbox::User=root", "-o", "APT::Update::Post-Invoke=true"]);
-        command
-    }
-
-    /// What must be downloaded: the packages, and what they link to that is not installed.
-    fn plan(&self) -> Result<Vec<Download>> {
-        if let Err(error) = process::run(self.command("apt-get").arg("update")) {
-            // One bad source fails the whole; what counts is whether the packages are listed.
-            eprintln!("going on with the lists that came: {error}");
-        }
-        let policy = process::output(self.command("apt-cache").args(["policy", PACKAGES[0]]))?;
-        let candidate = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
-        let minimum = minimum();
-        if !candidate.is_some_and(|version| at_least(version, minimum)) {
-            return Err(Error::say(format!(
-                "apt offers rustc-web {}, the page needs {minimum}: install a Rust with the \
-                 standard library for {TARGET} (`rustup target add {TARGET}`) and try again",
-                candidate.unwrap_or("not at all")
-            )));
-        }
-        let std = self.dependency("libstd-rust-web-dev", "libstd-rust-web-")?;
-        let llvm = self.dependency(&std, "libllvm")?;
-        let version = llvm.trim_start_matches("libllvm");
-        let version = version.split(|c: char| !c.is_ascii_digit()).next().unwrap_or(version);
-        let lld = format!("lld-{version}");
-        let mut list = self.command("apt-get");
-        list.args(["install", "--print-uris", "-qq", "-y", "--no-install-recommends"]);
-        list.arg("--reinstall").args(PACKAGES).args([&std, &llvm, &lld]);
-        let list = process::output(&mut list)?;
-        let downloads: Vec<_> = list.lines().filter_map(Download::parse).collect();
-        if downloads.len() <= PACKAGES.len() {
-            return Err(Error::say(format!("apt-get names too few packages to fetch:\n{list}")));
-        }
-        Ok(downloads)
-    }
-
-    /// The package that `package` depends on whose name starts like this.
-    fn dependency(&self, package: &str, prefix: &str) -> Result<String> {
-        let list = process::output(self.command("apt-cache").args(["depends", package]))?;
-        list.lines()
-            .filter_map(|line| line.trim().strip_prefix("Depends: "))
-            .find(|name| name.starts_with(prefix))
-            .map(str::to_owned)
-            .ok_or_else(|| Error::say(format!("Debian's {package} depends on no {prefix}*")))
-    }
-}
-
-/// One line of `apt-get --print-uris`.
-#[derive(Debug, PartialEq)]
-struct Download {
-    /// As apt names the file it downloads: package, version, architecture.
-    file: String,
-    bytes: usize,
-}
-
-impl Download {
-    fn parse(line: &str) -> Option<Self> {
-        let mut words = line.strip_prefix('\'')?.split(' ').skip(1);
-        Some(Self { file: words.next()?.to_owned(), bytes: words.next()?.parse().ok()? })
-    }
-
-    /// As `apt-get download` wants it.
-    fn spec(&self) -> String {
-        let mut parts = self.file.split('_');
-        let name = parts.next().unwrap_or_default();
-        let version = parts.next().unwrap_or_default().replace("%3a", ":");
-        format!("{name}={version}")
-    }
-}
-
 /// Makes the tree usable where it lies: links within it, and nothing that no build reads.
 fn settle(tree: &Path) -> Result<()> {
     let source = files::list(&tree.join("usr/src"))?
@@ -237,7 +153,7 @@ fn at_least(version: &str, minimum: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Download, at_least};
+    use super::at_least;
 
     #[test]
     fn compares_versions_by_number() {
@@ -245,15 +161,5 @@ mod tests {
         assert!(at_least("1.100.0", "1.95"));
         assert!(!at_least("1.85.0+dfsg3-1", "1.95"));
         assert!(!at_least("(none)", "1.95"));
-    }
-
-    #[test]
-    fn reads_print_uris() {
-        let line = "'http://host/l/lld-22_22.1.8-1%7edeb12u1_amd64.deb' \
-                    lld-22_1%3a22.1.8-1~deb12u1_amd64.deb 1487860 SHA256:00";
-        let download = Download::parse(line).unwrap();
-        assert_eq!(download.bytes, 1_487_860);
-        assert_eq!(download.spec(), "lld-22=1:22.1.8-1~deb12u1");
-        assert_eq!(Download::parse("E: no"), None);
     }
 }

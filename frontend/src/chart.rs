@@ -1,0 +1,4 @@
+//! The timeline: its geometry, and how it is drawn on any surface.
+
+pub mod scale;
+pub mod timeline;

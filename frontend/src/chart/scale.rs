@@ -1,0 +1,144 @@
+//! Where readings stand on the timeline.
+
+use shared::memory::Split;
+use shared::window::{SPAN_MS, Window};
+
+/// One reading on the timeline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// When it was taken, in ms.
+    pub at_ms: u64,
+    /// Memory at that time.
+    pub split: Split,
+}
+
+/// The readings of a window that can be drawn, in unbroken runs: where readings are missing for
+/// more than three periods, nothing is drawn between.
+#[must_use]
+pub fn runs(window: &Window, period_ms: u64) -> Vec<Vec<Point>> {
+    let longest_ms = 3 * period_ms.max(1000);
+    let mut runs: Vec<Vec<Point>> = Vec::new();
+    let points = window.iter().filter_map(|reading| {
+        Some(Point { at_ms: reading.at_ms, split: Split::of(&reading.sample).ok()? })
+    });
+    for point in points {
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(|last| point.at_ms - last.at_ms <= longest_ms) => {
+                run.push(point);
+            }
+            _ => runs.push(vec![point]),
+        }
+    }
+    runs
+}
+
+/// The time axis of a drawn timeline: five minutes that end at the newest reading.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Axis {
+    /// When the newest reading was taken, in ms.
+    pub end_ms: u64,
+    /// The left edge of the plot, in the surface's pixels.
+    pub left: f64,
+    /// The right edge.
+    pub right: f64,
+}
+
+impl Axis {
+    /// Where `at_ms` stands, in the surface's pixels.
+    #[must_use]
+    pub fn x(&self, at_ms: u64) -> f64 {
+        let age = self.end_ms.saturating_sub(at_ms) as f64 / SPAN_MS as f64;
+        self.right - age * (self.right - self.left)
+    }
+
+    /// The point nearest to `x`, if one is nearer than 10 s.
+    #[must_use]
+    pub fn nearest(&self, runs: &[Vec<Point>], x: f64) -> Option<Point> {
+        let distance = |point: &Point| (self.x(point.at_ms) - x).abs();
+        let most = 10_000.0 / SPAN_MS as f64 * (self.right - self.left);
+        runs.iter()
+            .flatten()
+            .filter(|point| distance(point) <= most)
+            .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+            .copied()
+    }
+}
+
+/// The neighbour of the point at `at_ms`, `steps` later (or earlier, if negative).
+#[must_use]
+pub fn step(runs: &[Vec<Point>], at_ms: u64, steps: isize) -> Option<Point> {
+    let points: Vec<&Point> = runs.iter().flatten().collect();
+    let here = points.partition_point(|point| point.at_ms < at_ms);
+    let there = here.saturating_add_signed(steps).min(points.len().checked_sub(1)?);
+    points.get(there).map(|point| **point)
+}
+
+/// Round amounts of memory from 0 to below `total`, in bytes: four to eight of them.
+#[must_use]
+pub fn ticks(total: u64) -> Vec<u64> {
+    // The largest power of two that fits four times.
+    let step = (total / 4).checked_ilog2().map_or(1, |power| 1_u64 << power);
+    (0..9).map_while(|index: u64| index.checked_mul(step)).take_while(|&tick| tick <= total).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::wire::Reading;
+    use shared::{Field, Sample};
+
+    fn window(times: &[u64]) -> Window {
+        let reading = |&at_ms: &u64| {
+            let mut sample = Sample::EMPTY;
+            for field in [Field::Total, Field::Free, Field::Available, Field::Cached] {
+                sample.set(field, Some(if field == Field::Total { 100 } else { 20 }));
+            }
+            Reading { at_ms, uptime_us: at_ms, sample }
+        };
+        Window::of(times.iter().map(reading).collect())
+    }
+
+    #[test]
+    fn gaps_stay_gaps() {
+        let runs = runs(&window(&[1000, 2000, 5000, 9000, 10_000]), 1000);
+        assert_eq!(runs.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2]);
+    }
+
+    #[test]
+    fn readings_that_say_nothing_are_left_out() {
+        let mut window = window(&[1000]);
+        window.push(Reading { at_ms: 2000, uptime_us: 2, sample: Sample::EMPTY });
+        assert_eq!(runs(&window, 1000).concat().len(), 1);
+    }
+
+    #[test]
+    fn the_pointer_finds_what_is_near() {
+        let runs = runs(&window(&[100_000, 101_000, 300_000]), 1000);
+        let axis = Axis { end_ms: 300_000, left: 50.0, right: 350.0 };
+        assert_eq!(axis.x(300_000), 350.0);
+        assert_eq!(axis.x(150_000), 200.0);
+        assert_eq!(axis.nearest(&runs, 350.0).unwrap().at_ms, 300_000);
+        assert_eq!(axis.nearest(&runs, 149.0).unwrap().at_ms, 100_000);
+        assert_eq!(axis.nearest(&runs, 250.0), None);
+    }
+
+    #[test]
+    fn keys_step_over_gaps_and_stop_at_the_ends() {
+        let runs = runs(&window(&[1000, 2000, 90_000]), 1000);
+        assert_eq!(step(&runs, 2000, 1).unwrap().at_ms, 90_000);
+        assert_eq!(step(&runs, 90_000, 5).unwrap().at_ms, 90_000);
+        assert_eq!(step(&runs, 1000, -1).unwrap().at_ms, 1000);
+        assert_eq!(step(&[], 1, 1), None);
+    }
+
+    #[test]
+    fn ticks_are_round_and_few() {
+        const GIB: u64 = 1 << 30;
+        assert_eq!(ticks(4 * GIB), [0, GIB, 2 * GIB, 3 * GIB, 4 * GIB]);
+        for total in [1, 3, 1000, 7_987_654_321, 25_276_502_016, u64::MAX] {
+            let ticks = ticks(total);
+            assert!((2..=9).contains(&ticks.len()), "{total}: {ticks:?}");
+            assert!(ticks.iter().all(|&tick| tick <= total));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What is shown. Reads the store, never the network.
+
+pub(crate) mod amount;
+pub(crate) mod facts;
+pub(crate) mod help;
+pub(crate) mod memory;
+pub(crate) mod node;
+pub(crate) mod status;
+pub(crate) mod tiles;
+pub(crate) mod timeline;

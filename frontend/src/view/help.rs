@@ -1,0 +1,29 @@
+//! The keys.
+
+use leptos::html::Dialog;
+use leptos::prelude::*;
+
+const KEYS: [(&str, &str); 5] = [
+    ("space", "hold the numbers still, or let them go on"),
+    ("l", "live: let them go on"),
+    ("← →", "on the timeline: step through the readings"),
+    ("?", "these keys"),
+    ("esc", "close"),
+];
+
+/// A dialog that lists the keys.
+#[component]
+pub(crate) fn Help(
+    /// The way to open it.
+    dialog: NodeRef<Dialog>,
+) -> impl IntoView {
+    view! {
+        <dialog node_ref=dialog aria-labelledby="keys">
+            <h2 id="keys">"Keys"</h2>
+            <dl class="keys">
+                {KEYS.map(|(key, what)| view! { <div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div> }).collect_view()}
+            </dl>
+            <form method="dialog"><button>"Close"</button></form>
+        </dialog>
+    }
+}

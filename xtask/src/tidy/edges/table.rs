@@ -1,0 +1,119 @@
+//! The architecture: what each module may use. Change it here when a decision changes.
+
+/// What the modules of a crate may use of each other, and must not mention at all.
+pub(super) struct Module {
+    /// Directory of the crate's source, and module below it. An empty name is the whole crate.
+    pub(super) at: (&'static str, &'static str),
+    /// Modules of the same crate; `None` for all.
+    pub(super) uses: Option<&'static [&'static str]>,
+    /// Paths, or parts of them.
+    pub(super) never: &'static [&'static str],
+    /// Parts of texts.
+    pub(super) texts: &'static [&'static str],
+    /// The rule in words.
+    pub(super) because: &'static str,
+}
+
+pub(super) const BACKEND: &str = "backend/src";
+pub(super) const FRONTEND: &str = "frontend/src";
+
+const CLOCKS: [&str; 2] = ["Instant::now", "SystemTime::now"];
+const CLOCKS_AND_SOCKETS: [&str; 10] = [
+    "Instant",
+    "SystemTime",
+    "std::net",
+    "tokio",
+    "TcpListener",
+    "TcpStream",
+    "UdpSocket",
+    "UnixStream",
+    "actix_web",
+    "actix_ws",
+];
+
+pub(super) const MODULES: &[Module] = &[
+    Module {
+        at: ("shared/src", ""),
+        uses: None,
+        never: &["std::fs", "std::net", "std::process", "Instant", "SystemTime"],
+        texts: &[],
+        because: "shared does no I/O and reads no clock: take the value as an argument",
+    },
+    Module {
+        at: (BACKEND, "probe"),
+        uses: Some(&[]),
+        never: &CLOCKS_AND_SOCKETS,
+        texts: &[],
+        because: "probe turns files into samples, and knows no clock, no socket and nobody else",
+    },
+    Module {
+        at: (BACKEND, "head"),
+        uses: Some(&["error"]),
+        never: &[CLOCKS[0], CLOCKS[1], "actix_web", "actix_ws", "actix_rt", "std::fs", "std::net"],
+        texts: &[],
+        because: "head owns the fleet, knows no HTTP and no node, and is told the time",
+    },
+    Module {
+        at: (BACKEND, "web"),
+        uses: Some(&["clock", "config", "error", "head"]),
+        never: &["std::fs", "sysinfo"],
+        texts: &["/proc", "/sys"],
+        because: "web serves what head knows and never reads a node",
+    },
+    Module {
+        at: (BACKEND, "agent"),
+        uses: Some(&["clock", "config", "error", "head", "probe"]),
+        never: &["actix_web", "actix_ws"],
+        texts: &[],
+        because: "agent reads its node through probe and reports to head, by no other way",
+    },
+    Module {
+        at: (BACKEND, "free"),
+        uses: Some(&["clock", "config", "error", "probe"]),
+        never: &["tokio", "actix_web", "actix_ws"],
+        texts: &[],
+        because: "free reads this node once, without head or server",
+    },
+    Module {
+        at: (BACKEND, "clock"),
+        uses: Some(&[]),
+        never: &[],
+        texts: &[],
+        because: "clock is a leaf",
+    },
+    Module {
+        at: (BACKEND, "error"),
+        uses: Some(&["probe"]),
+        never: &[],
+        texts: &[],
+        because: "error knows the errors of the layers below, and nothing else",
+    },
+    Module {
+        at: (BACKEND, "config"),
+        uses: Some(&["error", "probe"]),
+        never: &[],
+        texts: &[],
+        because: "config knows what is set and not who acts on it",
+    },
+    Module { at: (BACKEND, "serve"), uses: None, never: &[], texts: &[], because: "" },
+    Module { at: (BACKEND, "main"), uses: None, never: &[], texts: &[], because: "" },
+    Module { at: (BACKEND, "lib"), uses: None, never: &[], texts: &[], because: "" },
+    Module {
+        at: (FRONTEND, ""),
+        uses: None,
+        never: &["std::fs", "std::net", "std::time"],
+        texts: &[],
+        because: "the browser has no files, sockets or clock of std, only panics",
+    },
+];
+
+/// Modules that alone may mention something, with what it is.
+pub(super) const ONLY: &[(&str, &str, &[&str])] = &[(
+    FRONTEND,
+    "net",
+    &["gloo_net", "WebSocket", "web_sys::WebSocket", "EventSource", "XmlHttpRequest"],
+)];
+
+/// Edges that do not exist, in crates whose modules are otherwise free.
+pub(super) const APART: &[(&str, &str, &str, &str)] =
+    &[(FRONTEND, "view", "net", "views only read state; let `net` write it there")];
