@@ -10,6 +10,7 @@ use leptos::task::spawn_local;
 use crate::net;
 use crate::status::Kind;
 use crate::store::Store;
+use crate::view::amount::text;
 use crate::view::help::Help;
 use crate::view::node::NodeView;
 use crate::view::status::{StatusLine, Trouble};
@@ -50,6 +51,20 @@ pub(crate) fn App() -> impl IntoView {
 
     let only = move || store.nodes.with(|nodes| nodes.first().copied());
     let status = Memo::new(move |_| store.status(only()));
+    let connecting = move || status.read().kind == Kind::Connecting;
+    let main_class = text(move || match (status.read().kind, store.nodes.read().is_empty()) {
+        (Kind::Connecting, _) => "gone".into(),
+        (Kind::Stale | Kind::Refused, false) => "page dim".into(),
+        (_, true) => "page no-node".into(),
+        _ => "page".into(),
+    });
+    // The layout to come stays until there is something to put in its place.
+    Effect::new(move |_| {
+        let skeleton = document().get_element_by_id("skeleton");
+        if let Some(skeleton) = skeleton.filter(|_| !connecting()) {
+            skeleton.remove();
+        }
+    });
     view! {
         <header class="top">
             <a class="brand" href="/"><svg aria-hidden="true" viewBox="0 0 32 32"><path class="mark-used" d="M4 20h24v8H4z"/><path class="mark-room" d="M4 4h24v12H4z"/></svg>"Headroom"</a>
@@ -59,13 +74,11 @@ pub(crate) fn App() -> impl IntoView {
             }>"Keys"</button>
         </header>
         <Trouble status outdated=store.outdated.into()/>
-        <main class:dim=move || matches!(status.read().kind, Kind::Stale | Kind::Refused)>
+        <main class=main_class>
             <For each=move || store.nodes.get() key=|node| node.number let(node)>
                 <NodeView store node/>
             </For>
-            <Show when=move || store.nodes.with(Vec::is_empty)>
-                <p class="empty">{move || status.read().detail.clone()}</p>
-            </Show>
+            <p class="empty">{text(move || status.read().detail.clone())}</p>
         </main>
         <Help dialog=help/>
     }

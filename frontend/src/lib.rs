@@ -30,13 +30,17 @@ mod store;
 #[cfg(target_arch = "wasm32")]
 mod view;
 
-/// Starts the page, in place of the skeleton that came with it.
+/// Starts the page in the place that is made for it.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen(start)]
 pub fn start() {
+    use wasm_bindgen::JsCast as _;
+
+
     console_error_panic_hook::set_once();
-    if let Some(skeleton) = leptos::prelude::document().get_element_by_id("skeleton") {
-        skeleton.remove();
+    let document = leptos::prelude::document();
+    if let Some(place) = document.get_element_by_id("app") {
+        place.set_inner_html("");
+        leptos::mount::mount_to(place.unchecked_into(), app::App).forget();
     }
-    leptos::mount::mount_to_body(app::App);
 }

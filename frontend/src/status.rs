@@ -35,6 +35,8 @@ pub enum Kind {
     Live,
     /// Held still by the user.
     Frozen,
+    /// The link is being made for the first time.
+    Connecting,
     /// Waiting for the first numbers.
     Waiting,
     /// Numbers are old.
@@ -50,7 +52,7 @@ impl Kind {
         match self {
             Self::Live => "live",
             Self::Frozen => "frozen",
-            Self::Waiting => "waiting",
+            Self::Connecting | Self::Waiting => "waiting",
             Self::Stale => "stale",
             Self::Refused => "refused",
         }
@@ -81,7 +83,7 @@ impl Status {
                 "another version",
                 format!("The head speaks protocol {protocol}, which this page cannot read. Reload it."),
             ),
-            Link::Connecting => (Kind::Waiting, "connecting", "Connecting to the head.".into()),
+            Link::Connecting => (Kind::Connecting, "connecting", String::new()),
             Link::Lost(since_ms) => (
                 Kind::Stale,
                 "connection lost",

@@ -69,7 +69,7 @@ impl Store {
             }
             Event::Lost => {
                 // The first loss counts, not each attempt after it.
-                if self.link.with_untracked(|link| *link == Link::Live) {
+                if self.link.with_untracked(|link| matches!(link, Link::Connecting | Link::Live)) {
                     self.set_link(Link::Lost(now_ms()));
                 }
                 Vec::new()

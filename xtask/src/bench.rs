@@ -30,13 +30,23 @@ struct Row {
     what: String,
     measured: String,
     budget: String,
-    /// `None` is told for information.
-    within: Option<bool>,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    Within,
+    Over,
+    /// Something went wrong, which has been said.
+    NotMeasured,
+    /// There is no budget; it is told for information.
+    Told,
 }
 
 impl Row {
     fn new(what: &str, measured: String, budget: String, within: bool) -> Self {
-        Self { what: what.to_owned(), measured, budget, within: Some(within) }
+        let verdict = if within { Verdict::Within } else { Verdict::Over };
+        Self { what: what.to_owned(), measured, budget, verdict }
     }
 }
 
@@ -44,15 +54,28 @@ impl Row {
 pub(crate) fn bench(short: bool) -> Result<bool> {
     web::build()?;
     let binary = process::build_release()?;
-    let mut rows = vec![page(&web::dir())?];
-    eprintln!("\n==> starting the program {STARTS} times");
-    rows.push(start(&binary)?);
-    eprintln!("\n==> cargo bench --bench tick");
-    rows.push(tick()?);
     let watch = Duration::from_secs(if short { 20 } else { 600 });
-    eprintln!("\n==> watching the program for {} s", watch.as_secs());
-    rows.extend(resident(&binary, watch)?);
+    let mut rows = Vec::new();
+    measure(&mut rows, "page", || Ok(vec![page(&web::dir())?]));
+    measure(&mut rows, "start to first served page", || Ok(vec![start(&binary)?]));
+    measure(&mut rows, "reading all fields / bare reads", || Ok(vec![tick()?]));
+    let what = format!("head and its agent over {} s", watch.as_secs());
+    measure(&mut rows, &what, || resident(&binary, watch));
     Ok(print(&rows))
+}
+
+/// One failed measurement does not keep the others from being made.
+fn measure(rows: &mut Vec<Row>, what: &str, work: impl FnOnce() -> Result<Vec<Row>>) {
+    eprintln!("\n==> {what}");
+    match work() {
+        Ok(more) => rows.extend(more),
+        Err(error) => {
+            eprintln!("error: {error}");
+            let (measured, budget) = ("-".to_owned(), "-".to_owned());
+            let what = what.to_owned();
+            rows.push(Row { what, measured, budget, verdict: Verdict::NotMeasured });
+        }
+    }
 }
 
 fn page(dir: &Path) -> Result<Row> {
@@ -126,7 +149,7 @@ fn ratio_in(line: &str) -> Option<f64> {
     line.trim().strip_prefix("ratio")?.split_whitespace().next()?.parse().ok()
 }
 
-fn resident(binary: &Path, watch: Duration) -> Result<[Row; 2]> {
+fn resident(binary: &Path, watch: Duration) -> Result<Vec<Row>> {
     let program = Program::start(binary)?;
     let (begun, before) = (Instant::now(), program.cpu_ns()?);
     std::thread::sleep(watch);
@@ -144,28 +167,29 @@ fn resident(binary: &Path, watch: Duration) -> Result<[Row; 2]> {
         what: "the same, CPU of one core".to_owned(),
         measured: format!("{percent:.3} %"),
         budget: format!("({NETDATA_HALF_PERCENT} % is half of Netdata)"),
-        within: None,
+        verdict: Verdict::Told,
     };
-    Ok([memory, cpu])
+    Ok(vec![memory, cpu])
 }
 
 /// Prints the table; whether nothing is over its budget.
 fn print(rows: &[Row]) -> bool {
     println!("\n{:<44} {:<26} {:<28} verdict", "what", "measured", "budget");
-    for Row { what, measured, budget, within } in rows {
-        let verdict = match within {
-            Some(true) => "ok",
-            Some(false) => "OVER",
-            None => "for information",
+    for Row { what, measured, budget, verdict } in rows {
+        let verdict = match verdict {
+            Verdict::Within => "ok",
+            Verdict::Over => "OVER",
+            Verdict::NotMeasured => "NOT MEASURED",
+            Verdict::Told => "for information",
         };
         println!("{what:<44} {measured:<26} {budget:<28} {verdict}");
     }
-    rows.iter().all(|row| row.within != Some(false))
+    rows.iter().all(|row| matches!(row.verdict, Verdict::Within | Verdict::Told))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Row, page, print, ratio_in};
+    use super::{Error, Row, Verdict, measure, page, print, ratio_in};
 
     #[test]
     fn finds_the_ratio() {
@@ -175,10 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn only_over_is_over() {
-        let row = |within| Row { within, ..Row::new("a", "1".into(), "2".into(), true) };
-        assert!(print(&[row(None), row(Some(true))]));
-        assert!(!print(&[row(None), row(Some(false))]));
+    fn what_is_over_or_not_measured_fails() {
+        let row = |verdict| Row { verdict, ..Row::new("a", "1".into(), "2".into(), true) };
+        assert!(print(&[row(Verdict::Told), row(Verdict::Within)]));
+        assert!(!print(&[row(Verdict::Told), row(Verdict::Over)]));
+        let mut rows = Vec::new();
+        measure(&mut rows, "a", || Err(Error::say("no")));
+        assert!(!print(&rows));
     }
 
     #[test]

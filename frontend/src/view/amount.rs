@@ -1,41 +1,64 @@
-//! A number of bytes: three digits to read, the exact number on hover and focus.
+//! Texts that change: numbers of bytes, and others that may be unknown.
 
 use leptos::prelude::*;
 use shared::units::{Amount as Text, Scale, exact};
 
-/// Shows bytes in the unit that fits, which a value at the border does not change each second.
-/// What is unknown is a dash with its reason.
+/// A text that follows the state. One type for all of them keeps the page small.
+pub(crate) fn text(of: impl Fn() -> String + Send + Sync + 'static) -> Signal<String> {
+    Signal::derive(of)
+}
+
+/// Shows bytes in the unit that fits, which a value at the border does not change each second, with
+/// the exact number on hover and focus. What is unknown is a dash with its reason.
 #[component]
 pub(crate) fn Amount(
     /// Bytes.
-    #[prop(into)]
     bytes: Signal<Option<u64>>,
     /// Why there is no number, if there is none.
-    #[prop(into, default = "This kernel does not report it".into())]
-    unknown: Signal<String>,
+    #[prop(default = "This kernel does not report it")]
+    unknown: &'static str,
     /// Names it for tests and scripts.
     name: &'static str,
 ) -> impl IntoView {
     let held: StoredValue<Option<Scale>> = StoredValue::new(None);
-    let text = Memo::new(move |_| {
+    let shown = Memo::new(move |_| {
         bytes.get().map(|bytes| {
             let text = Text::of(bytes, held.get_value());
             held.set_value(Some(text.scale));
-            (text.number, text.scale.name())
+            text
         })
     });
-    let number = move || text.read().as_ref().map_or("—".to_owned(), |(number, _)| number.clone());
-    let unit = move || text.read().as_ref().map(|(_, unit)| *unit);
+    let number = text(move || shown.read().as_ref().map_or("—".into(), |text| text.number.clone()));
+    let unit = text(move || {
+        shown.read().as_ref().map_or(String::new(), |text| format!("\u{a0}{}", text.scale.name()))
+    });
     view! {
         <data
             class="amount"
             tabindex="0"
             data-name=name
-            value=move || bytes.get().map(|bytes| bytes.to_string())
-            data-exact=move || bytes.get().map_or_else(|| unknown.get(), exact)
+            value=text(move || bytes.get().map_or(String::new(), |bytes| bytes.to_string()))
+            data-exact=text(move || bytes.get().map_or(unknown.into(), exact))
         >
-            {number}
-            <span class="unit">{move || unit().map(|unit| format!("\u{a0}{unit}"))}</span>
+            {number}<span class="unit">{unit}</span>
         </data>
+    }
+}
+
+/// Shows a text, or a dash with its reason on hover and focus.
+#[component]
+pub(crate) fn Known(
+    /// The text.
+    value: Signal<Option<String>>,
+    /// Why there is none, if there is none.
+    why: &'static str,
+    /// Names it for tests and scripts.
+    name: &'static str,
+) -> impl IntoView {
+    let reason = text(move || if value.read().is_some() { String::new() } else { why.into() });
+    view! {
+        <span class="amount" tabindex="0" data-name=name data-exact=reason>
+            {text(move || value.get().unwrap_or_else(|| "—".into()))}
+        </span>
     }
 }

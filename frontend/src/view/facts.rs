@@ -4,8 +4,28 @@ use leptos::prelude::*;
 use shared::Field;
 use shared::units::human;
 
+use super::amount::text;
 use super::tiles::frequency;
 use crate::state::Readout;
+
+type Fact = fn(&Readout) -> Option<String>;
+
+const FACTS: [(&str, Fact); 9] = [
+    ("Machine", |readout| readout.facts.model.clone()),
+    ("System", |readout| readout.facts.os.clone()),
+    ("Kernel", |readout| readout.facts.kernel.clone()),
+    ("CPU", |readout| readout.facts.cpu_name.clone()),
+    ("Cores", |readout| readout.facts.cores.map(|cores| cores.to_string())),
+    ("Frequency", range),
+    ("Memory", |readout| readout.sample.get(Field::Total).map(human)),
+    ("Swap", |readout| readout.sample.get(Field::SwapTotal).map(human)),
+    ("Page size", |readout| Some(human(readout.facts.page_size))),
+];
+
+fn range(readout: &Readout) -> Option<String> {
+    let (min, max) = (readout.facts.min_frequency_hz?, readout.facts.max_frequency_hz?);
+    Some(format!("{} to {}", frequency(min), frequency(max)))
+}
 
 /// A list of facts; what the system does not tell is a dash.
 #[component]
@@ -13,35 +33,14 @@ pub(crate) fn Facts(
     /// The node.
     readout: RwSignal<Readout>,
 ) -> impl IntoView {
-    let facts = Memo::new(move |_| readout.read().facts.clone());
-    let total = move |field: Field| readout.read().sample.get(field).map(human);
-    let range = move || {
-        let facts = facts.read();
-        let (min, max) = (frequency(facts.min_frequency_hz)?, frequency(facts.max_frequency_hz)?);
-        Some(format!("{min} to {max}"))
-    };
-    let rows = move || {
-        let facts = facts.get();
-        [
-            ("Machine", facts.model),
-            ("System", facts.os),
-            ("Kernel", facts.kernel),
-            ("CPU", facts.cpu_name),
-            ("Cores", facts.cores.map(|cores| cores.to_string())),
-            ("Frequency", range()),
-            ("Memory", total(Field::Total)),
-            ("Swap", total(Field::SwapTotal)),
-            ("Page size", Some(human(facts.page_size))),
-        ]
+    let row = |(name, fact): (&'static str, Fact)| {
+        let value = text(move || fact(&readout.read()).unwrap_or_else(|| "—".into()));
+        view! { <div><dt>{name}</dt><dd>{value}</dd></div> }
     };
     view! {
         <section class="facts panel" aria-label="This machine">
             <h2>"This machine"</h2>
-            <dl>
-                {move || rows().map(|(name, value)| view! {
-                    <div><dt>{name}</dt><dd>{value.unwrap_or_else(|| "—".into())}</dd></div>
-                }).collect_view()}
-            </dl>
+            <dl>{FACTS.map(row).to_vec()}</dl>
         </section>
     }
 }

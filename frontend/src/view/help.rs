@@ -21,7 +21,7 @@ pub(crate) fn Help(
         <dialog node_ref=dialog aria-labelledby="keys">
             <h2 id="keys">"Keys"</h2>
             <dl class="keys">
-                {KEYS.map(|(key, what)| view! { <div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div> }).collect_view()}
+                {KEYS.map(|(key, what)| view! { <div><dt><kbd>{key}</kbd></dt><dd>{what}</dd></div> }).to_vec()}
             </dl>
             <form method="dialog"><button>"Close"</button></form>
         </dialog>

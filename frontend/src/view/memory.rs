@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 use shared::Field;
 use shared::explain::{Part, free_and_available};
-use shared::memory::Split;
+use shared::memory::{NoSplit, Split};
 
-use super::amount::Amount;
+use super::amount::{Amount, text};
 use crate::state::Readout;
 
 /// Total memory by what it holds, and under it by what can be had.
@@ -15,16 +15,14 @@ pub(crate) fn Breakdown(
     readout: RwSignal<Readout>,
 ) -> impl IntoView {
     let split = Memo::new(move |_| readout.read().split);
-    let reason = move || split.get().err().map(|reason| reason.to_string());
+    let drawn = text(move || if split.read().is_ok() { "drawn" } else { "gone" }.into());
+    let no_split = text(move || match *split.read() {
+        Ok(_) => String::new(),
+        Err(reason) => format!("Where memory went cannot be drawn: {reason}."),
+    });
     view! {
-        <Show
-            when=move || split.read().is_ok()
-            fallback=move || view! {
-                <p class="no-split" data-name="no-split">
-                    "Where memory went cannot be drawn: "{reason}"."
-                </p>
-            }
-        >
+        <p class="no-split" data-name="no-split">{no_split}</p>
+        <div class=drawn>
             <div class="bars" aria-hidden="true">
                 <div class="bar" data-name="bar">
                     {Part::HELD.map(|part| view! { <Piece split part/> }).collect_view()}
@@ -37,7 +35,7 @@ pub(crate) fn Breakdown(
             <dl class="legend">
                 {Part::HELD.into_iter().chain(Part::HAD).map(|part| view! { <Entry split part/> }).collect_view()}
             </dl>
-        </Show>
+        </div>
     }
 }
 
@@ -51,24 +49,24 @@ fn class(part: Part) -> &'static str {
     }
 }
 
-fn bytes(split: Memo<Result<Split, shared::memory::NoSplit>>, part: Part) -> Option<u64> {
+fn bytes(split: Memo<Result<Split, NoSplit>>, part: Part) -> Option<u64> {
     split.read().as_ref().ok().map(|split| part.of(split))
 }
 
 /// A piece of a bar, as wide as its share of total.
 #[component]
-fn Piece(split: Memo<Result<Split, shared::memory::NoSplit>>, part: Part) -> impl IntoView {
-    let width = move || {
+fn Piece(split: Memo<Result<Split, NoSplit>>, part: Part) -> impl IntoView {
+    let width = text(move || {
         let total = split.read().as_ref().map_or(0, |split| split.total);
         let share = bytes(split, part).unwrap_or(0) as f64 / total.max(1) as f64;
         format!("{:.3}%", share * 100.0)
-    };
+    });
     view! { <span class=class(part) style:width=width></span> }
 }
 
 /// A line of the legend: swatch, name, amount, and a sentence.
 #[component]
-fn Entry(split: Memo<Result<Split, shared::memory::NoSplit>>, part: Part) -> impl IntoView {
+fn Entry(split: Memo<Result<Split, NoSplit>>, part: Part) -> impl IntoView {
     let name = match part {
         Part::InUse => "in_use",
         Part::Reclaimable => "reclaimable",
@@ -92,13 +90,13 @@ pub(crate) fn Difference(
     readout: RwSignal<Readout>,
 ) -> impl IntoView {
     let get = move |field: Field| Signal::derive(move || readout.read().sample.get(field));
-    let sentence = move || match &readout.read().split {
+    let sentence = text(move || match &readout.read().split {
         Ok(split) => free_and_available(split),
         Err(reason) => format!("Why they differ cannot be said: {reason}."),
-    };
+    });
     view! {
         <section class="difference panel" aria-label="Free and available">
-            <h2>"Free is not available"</h2>
+            <h2>"Free versus available"</h2>
             <div class="pair">
                 <p><span class="label">"free"</span><Amount bytes=get(Field::Free) name="free"/></p>
                 <p class="good"><span class="label">"available"</span><Amount bytes=get(Field::Available) name="available_again"/></p>

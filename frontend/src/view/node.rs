@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use shared::Field;
 use shared::units::{percent_of, span};
 
-use super::amount::Amount;
+use super::amount::{Amount, text};
 use super::facts::Facts;
 use super::memory::{Breakdown, Difference};
 use super::tiles::Tiles;
@@ -21,20 +21,22 @@ pub(crate) fn NodeView(
 ) -> impl IntoView {
     let readout = node.readout;
     let get = move |field: Field| readout.read().sample.get(field);
-    let facts = move || {
+    let facts = text(move || {
         let readout = readout.read();
         let facts = &readout.facts;
         let up = readout.uptime_us.map(|us| format!("up {}", span(us / 1_000_000)));
         [facts.model.clone(), facts.os.clone(), up].into_iter().flatten().collect::<Vec<_>>().join(" · ")
-    };
-    let share = move || {
-        percent_of(get(Field::Available)?, get(Field::Total)?).map(|percent| format!("({percent})"))
-    };
+    });
+    let share = text(move || {
+        let known = get(Field::Available).zip(get(Field::Total));
+        let percent = known.and_then(|(available, total)| percent_of(available, total));
+        percent.map_or(String::new(), |percent| format!("({percent})"))
+    });
     let title = format!("node-{}", node.number);
     view! {
         <section class="node" aria-labelledby=title>
             <div class="name">
-                <h1 id=title.clone()>{move || readout.read().facts.host_name.clone()}</h1>
+                <h1 id=title.clone()>{text(move || readout.read().facts.host_name.clone())}</h1>
                 <p class="facts-line">{facts}</p>
             </div>
             <div class="headline panel">

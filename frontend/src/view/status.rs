@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::amount::text;
 use crate::status::{Kind, Status};
 
 /// A few words in the header, which a screen reader speaks when they change.
@@ -10,12 +11,10 @@ pub(crate) fn StatusLine(
     /// How current the numbers are.
     status: Memo<Status>,
 ) -> impl IntoView {
-    let class = Memo::new(move |_| status.read().kind.class());
-    let words = Memo::new(move |_| status.read().words);
     view! {
-        <p class=move || format!("status {}", class.get()) role="status" data-name="status">
+        <p class=text(move || format!("status {}", status.read().kind.class())) role="status" data-name="status">
             <span class="dot" aria-hidden="true"></span>
-            {words}
+            {text(move || status.read().words.into())}
         </p>
     }
 }
@@ -28,27 +27,24 @@ pub(crate) fn Trouble(
     /// Whether the head serves a newer page.
     outdated: Signal<bool>,
 ) -> impl IntoView {
-    let told = move || {
-        let status = status.read();
-        let tell = !matches!(status.kind, Kind::Live | Kind::Waiting);
-        tell.then(|| (status.kind, status.detail.clone())).filter(|(_, detail)| !detail.is_empty())
-    };
+    let class = text(move || {
+        let kind = status.read().kind;
+        let quiet = matches!(kind, Kind::Live | Kind::Connecting | Kind::Waiting);
+        format!("banner {}", if quiet { "gone" } else { kind.class() })
+    });
+    let outdated_class =
+        text(move || format!("banner {}", if outdated.get() { "outdated" } else { "gone" }));
     let reload = |_| {
         // A page that cannot be reloaded stays as it is.
         window().location().reload().ok();
     };
     view! {
-        {move || told().map(|(kind, detail)| view! {
-            <div class=format!("banner {}", kind.class()) data-name="banner">
-                <p>{detail}</p>
-                {(kind == Kind::Refused).then(|| view! { <button type="button" on:click=reload>"Reload"</button> })}
-            </div>
-        })}
-        <Show when=move || outdated.get()>
-            <div class="banner outdated" data-name="outdated">
-                <p>"The head has been updated since this page was loaded."</p>
-                <button type="button" on:click=reload>"Reload"</button>
-            </div>
-        </Show>
+        <div class=class data-name="banner">
+            <p>{text(move || status.read().detail.clone())}</p>
+        </div>
+        <div class=outdated_class data-name="outdated">
+            <p>"The head has been updated since this page was loaded."</p>
+            <button type="button" on:click=reload>"Reload"</button>
+        </div>
     }
 }

@@ -8,6 +8,7 @@ use plotters::drawing::IntoDrawingArea as _;
 use plotters_canvas::CanvasBackend;
 use shared::units::{human, span};
 
+use super::amount::text;
 use crate::chart::scale::{Axis, Point, step};
 use crate::chart::timeline::{Palette, color, draw};
 use crate::store::{NodeSignal, Store};
@@ -60,13 +61,15 @@ pub(crate) fn Timeline(
         let from = cursor.get_untracked().map_or(u64::MAX, |point| point.at_ms);
         cursor.set(drawn.with_value(|drawn| step(&drawn.runs, from, steps)));
     };
-    let cursor_x = move || {
-        let point = cursor.get()?;
+    let cursor_x = text(move || {
         // The line moves on with the time under it.
         node.readout.track();
-        drawn.with_value(|drawn| Some(format!("{:.1}px", drawn.axis?.x(point.at_ms) / drawn.density)))
-    };
-    let told = move || {
+        let x = cursor.get().and_then(|point| {
+            drawn.with_value(|drawn| Some(drawn.axis?.x(point.at_ms) / drawn.density))
+        });
+        x.map_or("-10px".into(), |x| format!("{x:.1}px"))
+    });
+    let told = text(move || {
         node.readout.track();
         let end_ms = drawn.with_value(|drawn| drawn.axis.map(|axis| axis.end_ms));
         let (Some(point), Some(end_ms)) = (cursor.get(), end_ms) else {
@@ -81,7 +84,7 @@ pub(crate) fn Timeline(
             human(split.reclaimable),
             human(split.free)
         )
-    };
+    });
     view! {
         <section class="timeline panel" aria-label="The last five minutes">
             <h2>"The last five minutes"</h2>
@@ -96,9 +99,7 @@ pub(crate) fn Timeline(
                     on:pointerleave=move |_| cursor.set(None)
                     on:keydown=step_by
                 ></canvas>
-                <Show when=move || cursor_x().is_some()>
-                    <span class="cursor" aria-hidden="true" style:left=move || cursor_x().unwrap_or_default()></span>
-                </Show>
+                <span class="cursor" aria-hidden="true" style:left=cursor_x></span>
             </div>
             <p class="told" aria-live="off" data-name="told">{told}</p>
         </section>

@@ -1,0 +1,264 @@
+//! Clients of the tests: plain HTTP byte by byte, so that hostile requests can be made too, and a
+//! follower of the feed.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use actix_web::rt;
+use awc::error::{WsClientError, WsProtocolError};
+use awc::ws::{CloseReason, Frame, Message};
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use serde_json::Value;
+use shared::wire::{self, Delta, Encoding, FeedMessage, FeedRequest, NodeWindow, Snapshot};
+
+use crate::support::{SOON, until};
+
+/// The answer to a request.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|part| part == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head, body: bytes[end + 4..].to_vec() }
+    }
+
+    /// The value of a header; fails if it is there twice.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.head.lines().skip(1).filter_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        });
+        let value = values.next();
+        assert!(values.next().is_none(), "{name} is there twice: {}", self.head);
+        value
+    }
+
+    /// The body as JSON, which must be said to be JSON.
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.header("content-type"), Some("application/json"), "{}", self.text());
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The sentence of a JSON error of `status`.
+    pub(crate) fn error(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", self.text());
+        let Value::Object(object) = self.json() else { panic!("{}", self.text()) };
+        assert_eq!(object.len(), 1, "{object:?}");
+        object["error"].as_str().unwrap().to_owned()
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// Sends `bytes` as they are, and reads until the server closes the connection.
+pub(crate) fn send_raw(address: SocketAddr, bytes: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    Answer::parse(&answer)
+}
+
+/// Sends a request with `headers` besides Host and Connection.
+pub(crate) fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        text += &format!("Host: {address}\r\n");
+    }
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    send_raw(address, (text + "\r\n").as_bytes())
+}
+
+/// Gets `path`.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
+    request(address, "GET", path, &[])
+}
+
+/// The first answer of the API about `node` that `fits`.
+pub(crate) fn node_when(
+    address: SocketAddr,
+    node: &str,
+    mut fits: impl FnMut(&Value) -> bool,
+) -> Value {
+    until(&format!("a fitting state of {node}"), || {
+        let answer = get(address, &format!("/api/v1/nodes/{node}"));
+        (answer.status == 200).then(|| answer.json()).filter(|node| fits(node))
+    })
+}
+
+/// Runs a test that waits for many things at once; fails if it takes more than a minute.
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    rt::System::new().block_on(async {
+        rt::time::timeout(Duration::from_secs(60), test).await.expect("the test does not end")
+    })
+}
+
+trait Wire:
+    Stream<Item = Result<Frame, WsProtocolError>> + Sink<Message, Error = WsProtocolError> + Unpin
+{
+}
+
+impl<W> Wire for W where
+    W: Stream<Item = Result<Frame, WsProtocolError>>
+        + Sink<Message, Error = WsProtocolError>
+        + Unpin
+{
+}
+
+/// What a follower hears.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Message(FeedMessage),
+    Close(Option<CloseReason>),
+}
+
+/// A follower of the feed, which answers pings.
+pub(crate) struct Follower {
+    socket: Box<dyn Wire>,
+    /// The subprotocol that the server chose.
+    pub(crate) protocol: Option<String>,
+}
+
+impl Follower {
+    /// Follows in JSON, as scripts do that ask for nothing.
+    pub(crate) async fn json(address: SocketAddr) -> Self {
+        Self::connect(address, &[], None).await.unwrap()
+    }
+
+    /// Asks for `protocols`, from a page of `origin`.
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        protocols: &[&str],
+        origin: Option<&str>,
+    ) -> Result<Self, WsClientError> {
+        let mut request = awc::Client::new()
+            .ws(format!("ws://{address}/api/v1/feed"))
+            .max_frame_size(16 << 20);
+        if !protocols.is_empty() {
+            request = request.protocols(protocols);
+        }
+        if let Some(origin) = origin {
+            request = request.origin(origin);
+        }
+        let (response, socket) = request.connect().await?;
+        let protocol = response.headers().get("Sec-WebSocket-Protocol");
+        let protocol = protocol.map(|protocol| protocol.to_str().unwrap().to_owned());
+        Ok(Self { socket: Box::new(socket), protocol })
+    }
+
+    fn is_postcard(&self) -> bool {
+        self.protocol.as_deref() == Some(Encoding::Postcard.subprotocol())
+    }
+
+    /// Waits for a message or the end, at most [`SOON`].
+    pub(crate) async fn hear(&mut self) -> Heard {
+        rt::time::timeout(SOON, self.hear_some_day()).await.expect("the feed is silent")
+    }
+
+    async fn hear_some_day(&mut self) -> Heard {
+        loop {
+            let frame = self.socket.next().await.expect("the feed ends without a close frame");
+            let message = match frame.unwrap() {
+                Frame::Text(text) if !self.is_postcard() => wire::from_json(&text),
+                Frame::Binary(bytes) if self.is_postcard() => wire::from_postcard(&bytes),
+                Frame::Ping(bytes) => {
+                    self.send(Message::Pong(bytes)).await;
+                    continue;
+                }
+                Frame::Close(reason) => return Heard::Close(reason),
+                frame => panic!("a frame of another kind: {frame:?}"),
+            };
+            return Heard::Message(message.unwrap().expect("a kind that is not known"));
+        }
+    }
+
+    /// The next message.
+    pub(crate) async fn message(&mut self) -> FeedMessage {
+        match self.hear().await {
+            Heard::Message(message) => message,
+            Heard::Close(reason) => panic!("the feed was closed: {reason:?}"),
+        }
+    }
+
+    /// The next message, which must be a snapshot.
+    pub(crate) async fn snapshot(&mut self) -> Snapshot {
+        match self.message().await {
+            FeedMessage::Snapshot(snapshot) => snapshot,
+            other => panic!("no snapshot: {other:?}"),
+        }
+    }
+
+    /// The next message, which must be a delta.
+    pub(crate) async fn delta(&mut self) -> Delta {
+        match self.message().await {
+            FeedMessage::Delta(delta) => delta,
+            other => panic!("no delta: {other:?}"),
+        }
+    }
+
+    /// The first delta that `fits`.
+    pub(crate) async fn delta_when(&mut self, mut fits: impl FnMut(&Delta) -> bool) -> Delta {
+        let search = async {
+            loop {
+                let delta = self.delta().await;
+                if fits(&delta) {
+                    return delta;
+                }
+            }
+        };
+        rt::time::timeout(SOON, search).await.expect("no such delta comes")
+    }
+
+    /// The next window, whatever comes before it.
+    pub(crate) async fn window(&mut self) -> NodeWindow {
+        loop {
+            if let FeedMessage::Window(window) = self.message().await {
+                return window;
+            }
+        }
+    }
+
+    /// Waits for the close frame, whatever comes before it: its code and its sentence.
+    pub(crate) async fn close(&mut self) -> (u16, String) {
+        loop {
+            if let Heard::Close(reason) = self.hear().await {
+                let reason = reason.expect("a close frame without a code");
+                return (reason.code.into(), reason.description.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Sends a request in the follower's encoding.
+    pub(crate) async fn ask(&mut self, request: &FeedRequest) {
+        let message = if self.is_postcard() {
+            Message::Binary(wire::to_postcard(request).unwrap().into())
+        } else {
+            Message::Text(wire::to_json(request).unwrap().into())
+        };
+        self.send(message).await;
+    }
+
+    /// Sends a frame.
+    pub(crate) async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+}

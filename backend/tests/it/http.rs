@@ -1,0 +1,166 @@
+//! JSON over HTTP: what scripts get, and what is refused.
+
+use serde_json::{Value, json};
+use shared::Field;
+
+use crate::client::{Answer, get, node_when, request, send_raw};
+use crate::support::{FakeProc, Server, VALUES};
+
+fn has_sample(node: &Value) -> bool {
+    !node["sample"].is_null()
+}
+
+/// The sample as the API must tell it if the files say `values`.
+fn sample(values: &[(Field, u64)]) -> Value {
+    let known = |field: Field| values.iter().find(|(known, _)| *known == field);
+    let each = Field::ALL.iter().map(|&field| {
+        (field.def().id.to_owned(), known(field).map_or(Value::Null, |(_, value)| json!(value)))
+    });
+    Value::Object(each.collect())
+}
+
+#[test]
+fn a_node_is_told_as_its_files_say() {
+    let fake = FakeProc::new();
+    assert_eq!(VALUES.len(), Field::ALL.len(), "a field of the table is not tested here");
+    let server = Server::start(&fake, &["--period-ms", "100"]);
+    let node = node_when(server.address(), "pi-test", has_sample);
+    assert_eq!(node["sample"], sample(VALUES));
+    assert_eq!(node["used"], (3_883_512_u64 - 2_716_808) * 1024);
+    assert_eq!(node["id"], "pi-test");
+    assert_eq!(node["live"], true);
+    assert_eq!(node["trouble"], Value::Null);
+    assert_eq!(node["period_ms"], 100);
+    assert!(node["age_ms"].as_u64().unwrap() < 1500, "{node}");
+    let facts = &node["facts"];
+    assert_eq!(facts["host_name"], "pi-test");
+    assert_eq!(facts["model"], "Raspberry Pi 4 Model B Rev 1.4");
+    assert_eq!(facts["kernel"], "6.12.34+rpt-rpi-v7");
+    assert_eq!(facts["cpu_name"], "ARMv7 Processor rev 3 (v7l)");
+    assert_eq!(facts["cores"], 4);
+    assert_eq!(facts["min_frequency_hz"], 600_000_000);
+    assert_eq!(facts["max_frequency_hz"], 1_800_000_000);
+
+    let nodes = get(server.address(), "/api/v1/nodes");
+    assert_eq!(nodes.header("cache-control"), Some("no-store"));
+    let nodes = nodes.json();
+    assert_eq!(nodes["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!(nodes["nodes"][0]["sample"], node["sample"]);
+    assert_eq!(nodes["nodes"][0]["facts"], node["facts"]);
+    let epoch_ms = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    assert!(nodes["now_ms"].as_u64().unwrap().abs_diff(epoch_ms) < 60_000, "{nodes}");
+
+    let health = get(server.address(), "/healthz");
+    assert_eq!(health.status, 200);
+    assert_eq!(health.json(), json!({ "status": "ok", "nodes": 1, "live": 1 }));
+}
+
+#[test]
+fn what_a_kernel_lacks_is_null() {
+    let fake = FakeProc::new();
+    for path in ["proc/vmstat", "proc/pressure", "proc/loadavg", "sys/class", "sys/devices"] {
+        fake.remove(path);
+    }
+    fake.replace_meminfo_line("MemAvailable", "");
+    let server = Server::start(&fake, &["--period-ms", "100"]);
+    let node = node_when(server.address(), "pi-test", has_sample);
+    let told: Vec<_> = VALUES
+        .iter()
+        .copied()
+        .filter(|(field, _)| {
+            let source = field.def().source.path();
+            let kept = source == "/proc/meminfo" || source == "/proc/stat";
+            kept && *field != Field::Available
+        })
+        .collect();
+    assert_eq!(node["sample"], sample(&told));
+    assert_eq!(node["used"], Value::Null);
+    assert_eq!(server.stderr(), "", "a kernel that lacks something is nothing to complain about");
+}
+
+#[test]
+fn errors_are_json_and_name_their_subject() {
+    let server = Server::start(&FakeProc::new(), &[]);
+    let at = server.address();
+    assert_eq!(
+        get(at, "/api/v1/nodes/pi-13").error(404),
+        "there is no node \"pi-13\"; /api/v1/nodes lists them"
+    );
+    // A terminal that prints the answer must not act on it.
+    let message = get(at, "/api/v1/nodes/%1b%5b31m").error(404);
+    assert!(!message.contains('\u{1b}'), "{message:?}");
+    for path in ["/api/v1/nope", "/nope.js", "/api/v1/nodes/", "/../../etc/passwd", "/%ff"] {
+        let message = get(at, path).error(404);
+        assert!(message.contains(path), "{path}: {message}");
+    }
+    let wrong = |path: &str| request(at, "POST", path, &[("Content-Length", "0")]);
+    for path in ["/", "/healthz", "/api/v1/nodes", "/api/v1/nodes/pi-test", "/api/v1/feed"] {
+        let answer = wrong(path);
+        assert!(answer.error(405).contains("only GET"), "{path}");
+        assert!(answer.header("allow").is_some_and(|allow| allow.contains("GET")), "{path}");
+    }
+}
+
+#[test]
+fn head_is_get_without_its_body() {
+    let server = Server::start(&FakeProc::new(), &[]);
+    for path in ["/healthz", "/api/v1/nodes"] {
+        let answer = request(server.address(), "HEAD", path, &[]);
+        assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");
+    }
+}
+
+#[test]
+fn only_names_of_this_head_are_served() {
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &["--host-names", "dash.example.org,pi.example.org"]);
+    let at = server.address();
+    let of = |host: &str| request(at, "GET", "/healthz", &[("Host", host)]);
+    for host in ["localhost", "127.0.0.1:80", "pi-head.local", "dash.example.org", "PI.example.org:1"] {
+        assert_eq!(of(host).status, 200, "{host}");
+    }
+    let message = of("evil.example:8080").error(421);
+    assert!(message.contains("\"evil.example:8080\""), "{message}");
+    assert!(message.contains("--host-names evil.example"), "{message}");
+    assert_eq!(of("dash.example.org.evil.example").status, 421);
+    assert_eq!(send_raw(at, b"GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").status, 400);
+    let twice = b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(send_raw(at, twice).status, 400);
+    let none = send_raw(at, b"GET /healthz HTTP/1.0\r\n\r\n");
+    assert_eq!(none.error(400), "the request has no Host");
+}
+
+#[test]
+fn every_answer_tells_browsers_what_not_to_do() {
+    let server = Server::start(&FakeProc::new(), &[]);
+    let at = server.address();
+    let answers: [(&str, Answer); 6] = [
+        ("/", get(at, "/")),
+        ("/api/v1/nodes", get(at, "/api/v1/nodes")),
+        ("404", get(at, "/nope")),
+        ("405", request(at, "POST", "/api/v1/feed", &[])),
+        ("421", request(at, "GET", "/", &[("Host", "evil.example")])),
+        ("426", get(at, "/api/v1/feed")),
+    ];
+    for (name, answer) in &answers {
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'"), "{name}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{name}: {policy}");
+        assert!(!policy.contains("'unsafe-inline'"), "{name}: {policy}");
+        assert!(!policy.contains("'unsafe-eval'"), "{name}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{name}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{name}");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{name}");
+    }
+}
+
+#[test]
+fn hostile_requests_end_and_harm_nobody() {
+    let server = Server::start(&FakeProc::new(), &[]);
+    let at = server.address();
+    assert_eq!(send_raw(at, b"\x16\x03\x01\x02\x00\x01\r\n\r\n").status, 400);
+    assert_eq!(send_raw(at, b"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 400);
+    // Half a request holds its connection for five seconds at most.
+    assert_eq!(send_raw(at, b"GET /healthz HTTP/1.1\r\nHost: loc").status, 408);
+    assert_eq!(get(at, "/healthz").status, 200);
+}

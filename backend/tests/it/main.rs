@@ -1,0 +1,17 @@
+//! Tests of the program as people and browsers use it: the real executable, real sockets, and a
+//! tree of files in place of /proc.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
+
+mod captures;
+mod cli;
+mod client;
+mod feed;
+mod free;
+mod http;
+mod page;
+mod socket;
+mod stop;
+mod stuck;
+mod support;
+mod trouble;

@@ -1,0 +1,326 @@
+//! What the tests stand on: a tree of files for /proc and /sys, and the program itself.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use shared::Field;
+use tempfile::TempDir;
+
+/// Within this time a thing that will happen has happened, even on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// What [`FakeProc`] says, field by field, in the units of the table. All values differ.
+pub(crate) const VALUES: &[(Field, u64)] = &[
+    (Field::Total, 3_883_512 * 1024),
+    (Field::Free, 1_203_344 * 1024),
+    (Field::Available, 2_716_808 * 1024),
+    (Field::Buffers, 84_212 * 1024),
+    (Field::Cached, 1_540_036 * 1024),
+    (Field::ActiveFile, 499_976 * 1024),
+    (Field::InactiveFile, 1_147_968 * 1024),
+    (Field::Shmem, 61_484 * 1024),
+    (Field::SlabReclaimable, 80_116 * 1024),
+    (Field::KernelReclaimable, 93_220 * 1024),
+    (Field::Anon, 652_104 * 1024),
+    (Field::Dirty, 412 * 1024),
+    (Field::SwapTotal, 2_097_148 * 1024),
+    (Field::SwapFree, 2_088_956 * 1024),
+    (Field::SwapCached, 1356 * 1024),
+    (Field::SwappedIn, 1021),
+    (Field::SwappedOut, 2043),
+    (Field::MajorFaults, 3067),
+    (Field::FileRefaults, 4099),
+    (Field::OomKills, 7),
+    (Field::PressureSome, 812_345),
+    (Field::PressureFull, 412_321),
+    (Field::CpuBusy, 1404),
+    (Field::CpuTotal, 41_904),
+    (Field::Load1, 52),
+    (Field::Load5, 141),
+    (Field::Load15, 237),
+    (Field::CpuFrequency, 1_500_000_000),
+    (Field::Temperature, 48_312),
+];
+
+/// The lines of its meminfo, in KiB; also those that Headroom does not read.
+const MEMINFO: &[(&str, u64)] = &[
+    ("MemTotal", 3_883_512),
+    ("MemFree", 1_203_344),
+    ("MemAvailable", 2_716_808),
+    ("Buffers", 84_212),
+    ("Cached", 1_540_036),
+    ("SwapCached", 1356),
+    ("Active", 1_100_020),
+    ("Inactive", 1_200_028),
+    ("Active(anon)", 600_044),
+    ("Inactive(anon)", 52_060),
+    ("Active(file)", 499_976),
+    ("Inactive(file)", 1_147_968),
+    ("Unevictable", 16),
+    ("SwapTotal", 2_097_148),
+    ("SwapFree", 2_088_956),
+    ("Dirty", 412),
+    ("Writeback", 8),
+    ("AnonPages", 652_104),
+    ("Mapped", 201_308),
+    ("Shmem", 61_484),
+    ("KReclaimable", 93_220),
+    ("Slab", 143_336),
+    ("SReclaimable", 80_116),
+    ("SUnreclaim", 63_220),
+    ("CommitLimit", 4_038_904),
+    ("CmaTotal", 524_288),
+    ("CmaFree", 471_040),
+];
+
+/// A tree of files that stands for /proc and /sys of a Raspberry Pi named `pi-test`.
+pub(crate) struct FakeProc {
+    dir: TempDir,
+}
+
+impl FakeProc {
+    /// A whole tree, with the [`VALUES`].
+    pub(crate) fn new() -> Self {
+        let fake = Self { dir: tempfile::tempdir().unwrap() };
+        let meminfo = MEMINFO.iter().map(|(key, kib)| meminfo_line(key, *kib)).collect::<String>();
+        fake.write("proc/meminfo", &(meminfo + "HugePages_Total:       0\n"));
+        fake.write(
+            "proc/vmstat",
+            "nr_free_pages 300836\nworkingset_refault_anon 5\nworkingset_refault_file 4099\n\
+             pswpin 1021\npswpout 2043\npgfault 99991\npgmajfault 3067\noom_kill 7\n",
+        );
+        fake.write(
+            "proc/pressure/memory",
+            "some avg10=0.10 avg60=0.20 avg300=0.30 total=812345\n\
+             full avg10=0.04 avg60=0.05 avg300=0.06 total=412321\n",
+        );
+        fake.write(
+            "proc/stat",
+            "cpu  1000 20 300 40000 500 6 70 8 90 10\ncpu0 250 5 75 10000 125 2 18 2 20 3\n\
+             cpu1 250 5 75 10000 125 2 18 2 20 3\ncpu2 250 5 75 10000 125 1 17 2 25 2\n\
+             cpu3 250 5 75 10000 125 1 17 2 25 2\nintr 123456 1 2 3\nctxt 654321\nbtime 1700000000\n",
+        );
+        fake.write("proc/loadavg", "0.52 1.41 2.37 1/164 2481\n");
+        fake.write(
+            "proc/cpuinfo",
+            "processor\t: 0\nmodel name\t: ARMv7 Processor rev 3 (v7l)\nBogoMIPS\t: 108.00\n",
+        );
+        fake.write("proc/sys/kernel/hostname", "pi-test\n");
+        fake.write("proc/sys/kernel/osrelease", "6.12.34+rpt-rpi-v7\n");
+        fake.write("proc/sys/kernel/random/boot_id", "0b9bd8fe-9c49-4c05-bd4d-6e2c34ae2b42\n");
+        fake.write("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0");
+        for (file, text) in [
+            ("devices/system/cpu/cpufreq/policy0/scaling_cur_freq", "1500000\n"),
+            ("devices/system/cpu/cpufreq/policy0/cpuinfo_min_freq", "600000\n"),
+            ("devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq", "1800000\n"),
+            ("class/thermal/thermal_zone0/type", "cpu-thermal\n"),
+            ("class/thermal/thermal_zone0/temp", "48312\n"),
+        ] {
+            fake.write(&format!("sys/{file}"), text);
+        }
+        fake
+    }
+
+    /// A file of the tree, such as `proc/meminfo`.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// Writes a file in one step: a reader sees the old text or the new one.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let new = path.with_extension("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    /// Removes a file or a directory.
+    pub(crate) fn remove(&self, path: &str) {
+        let path = self.path(path);
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else {
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    /// The text of its meminfo.
+    pub(crate) fn meminfo(&self) -> String {
+        fs::read_to_string(self.path("proc/meminfo")).unwrap()
+    }
+
+    /// Gives one line of meminfo another value.
+    pub(crate) fn set_meminfo(&self, key: &str, kib: u64) {
+        self.replace_meminfo_line(key, &meminfo_line(key, kib));
+    }
+
+    /// Puts `line` in the place of the line of `key`; an empty one removes it.
+    pub(crate) fn replace_meminfo_line(&self, key: &str, line: &str) {
+        let old = self.meminfo();
+        let is_it = |line: &&str| line.split(':').next() == Some(key);
+        assert_eq!(old.lines().filter(is_it).count(), 1, "{key} is not in meminfo once");
+        let new: String = old
+            .split_inclusive('\n')
+            .map(|old| if is_it(&old) { line } else { old })
+            .collect();
+        self.write("proc/meminfo", &new);
+    }
+
+    /// The flags that let the program read this tree.
+    pub(crate) fn args(&self) -> [String; 4] {
+        let path = |path: &str| self.path(path).to_str().unwrap().to_owned();
+        ["--proc-root".into(), path("proc"), "--sys-root".into(), path("sys")]
+    }
+}
+
+fn meminfo_line(key: &str, kib: u64) -> String {
+    format!("{:<16}{kib:>8} kB\n", format!("{key}:"))
+}
+
+/// The program, without any setting from the environment of the test.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HEADROOM_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn headroom<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    command().args(args).output().unwrap()
+}
+
+/// Asks until there is an answer; fails if there is none [`SOON`].
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + SOON;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "in vain for {SOON:?}: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A running `headroom serve`. It is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+    stderr: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts it on a free port of loopback, to read `fake`; `args` are added.
+    pub(crate) fn start(fake: &FakeProc, args: &[&str]) -> Self {
+        Self::start_on(0, fake, args)
+    }
+
+    /// The same on `port`, so that it can take the place of one that ended.
+    pub(crate) fn start_on(port: u16, fake: &FakeProc, args: &[&str]) -> Self {
+        let listen = format!("127.0.0.1:{port}");
+        let mut command = command();
+        command.args(["--listen", &listen]).args(fake.args()).args(args);
+        Self::spawn(command)
+    }
+
+    /// Runs `command`, which must start a server, until it says its address.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let mut pipe = child.stderr.take().unwrap();
+        let collected = Arc::clone(&stderr);
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                collected.lock().unwrap().push_str(&text);
+            }
+        });
+        let lines = lines(child.stdout.take().unwrap());
+        // Killed by its drop, whatever fails from here on.
+        let mut server = Self { child, address: ([127, 0, 0, 1], 0).into(), stderr };
+        let Ok(line) = lines.recv_timeout(SOON) else {
+            panic!("the server said no address, but: {}", server.stderr());
+        };
+        let address = line.strip_prefix("Headroom is at http://");
+        server.address = address.expect(&line).parse().unwrap();
+        server
+    }
+
+    /// Where it serves.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends `signal`.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end; fails if it still runs after `most`.
+    pub(crate) fn wait(&mut self, most: Duration) -> ExitStatus {
+        let deadline = Instant::now() + most;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the server still runs after {most:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The lines of `pipe`, read in a thread so that waiting for one can end.
+fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Files that process `pid` holds open.
+pub(crate) fn open_files(pid: u32) -> usize {
+    fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")).unwrap().count()
+}
