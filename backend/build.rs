@@ -41,8 +41,10 @@ fn main() -> Result<(), Box<dyn error::Error>> {
 fn files(page: &Path) -> Result<Vec<String>, Box<dyn error::Error>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(page)? {
-        let name =
-            entry?.file_name().into_string().map_err(|name| format!("{name:?} in the page"))?;
+        let name = entry?
+            .file_name()
+            .into_string()
+            .map_err(|name| format!("{} in the page", name.display()))?;
         let compressed = |form: &str| page.join(format!("{name}.{form}")).is_file();
         if compressed("br") && compressed("gz") {
             names.push(name);

@@ -7,6 +7,7 @@ use shared::wire::{AgentMessage, AgentReading, Hello, PROTOCOL};
 use shared::{NodeFacts, NodeId};
 
 use crate::clock;
+use crate::error::tell;
 use crate::head::{AgentLink, HeadGone};
 use crate::probe::{Probe, Roots, host};
 
@@ -53,7 +54,7 @@ fn hello(roots: &Roots, period_ms: u32) -> Hello {
 /// Says each thing once, and a hundred things at most: a broken file stays broken every second.
 fn complain(heard: &mut HashSet<String>, complaint: String) {
     if heard.len() < 100 && !heard.contains(&complaint) {
-        eprintln!("headroom: {complaint}");
+        tell(&complaint);
         heard.insert(complaint);
     }
 }

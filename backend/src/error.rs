@@ -1,6 +1,7 @@
 //! Why a command ended, and with which exit code.
 
 use std::error::Error as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{fmt, io};
@@ -77,6 +78,12 @@ impl Error {
     pub fn chain(&self) -> Chain<'_> {
         Chain(self)
     }
+}
+
+/// Tells whoever runs the program, on standard error. That nobody reads it ends nothing, as
+/// `eprintln` would.
+pub fn tell(message: impl fmt::Display) {
+    writeln!(io::stderr(), "headroom: {message}").ok();
 }
 
 /// An error with its causes; see [`Error::chain`].

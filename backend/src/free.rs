@@ -9,14 +9,14 @@ use shared::units::human;
 use shared::{Field, Sample};
 
 use crate::config::FreeArgs;
-use crate::error::Error;
+use crate::error::{Error, tell};
 use crate::probe::Probe;
 
 /// Reads once and prints.
 pub fn run(args: &FreeArgs) -> Result<(), Error> {
     let taken = Probe::open(&args.roots.resolve()).read()?;
     for complaint in &taken.complaints {
-        eprintln!("headroom: {complaint}");
+        tell(complaint);
     }
     let text = if args.json { json(&taken.sample)? } else { table(&taken.sample, args.bytes) };
     let mut out = io::stdout().lock();
@@ -85,7 +85,7 @@ fn table(sample: &Sample, bytes: bool) -> String {
             Ok(split) => explain::free_and_available(&split),
             Err(reason) => format!("Where the rest went cannot be said: {reason}."),
         };
-        text.push_str(&format!("\n{sentence}\n"));
+        text.extend(["\n", &sentence, "\n"]);
     }
     text
 }
@@ -101,8 +101,9 @@ fn aligned(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            line +=
-                &if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") };
+            let cell =
+                if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") };
+            line.push_str(&cell);
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let rows = [vec!["".into(), "total".into()], vec!["Memory".into(), "—".into()]];
+        let rows = [vec![String::new(), "total".into()], vec!["Memory".into(), "—".into()]];
         assert_eq!(aligned(&rows), "        total\nMemory      —\n");
     }
 

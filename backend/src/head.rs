@@ -12,6 +12,7 @@ use shared::wire::{AgentMessage, Encoding, FeedMessage, FeedRequest, NodeState};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use crate::error::tell;
 use feed::{Feed, FollowerId, Following};
 use fleet::{Fleet, LinkId};
 
@@ -29,7 +30,7 @@ pub struct HeadGone;
 
 enum Command {
     Connect(oneshot::Sender<LinkId>),
-    Report(LinkId, AgentMessage),
+    Report(LinkId, Box<AgentMessage>),
     Follow(Encoding, oneshot::Sender<Option<Following>>),
     Request(FollowerId, FeedRequest),
     Nodes(oneshot::Sender<Vec<NodeState>>),
@@ -100,7 +101,8 @@ pub struct AgentLink {
 impl AgentLink {
     /// Reports. Waits while the head is busy.
     pub async fn send(&self, message: AgentMessage) -> Result<(), HeadGone> {
-        self.commands.send(Command::Report(self.link, message)).await.map_err(|_| HeadGone)
+        let report = Command::Report(self.link, Box::new(message));
+        self.commands.send(report).await.map_err(|_| HeadGone)
     }
 }
 
@@ -127,8 +129,8 @@ async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn(
                 answer.send(links).ok();
             }
             Some(Command::Report(link, message)) => {
-                if let Err(refusal) = fleet.report(link, message, now_ms()) {
-                    eprintln!("headroom: a report was refused: {refusal}");
+                if let Err(refusal) = fleet.report(link, *message, now_ms()) {
+                    tell(format_args!("a report was refused: {refusal}"));
                 }
             }
             Some(Command::Follow(encoding, answer)) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use headroom::config::{Cli, Command};
-use headroom::error::Error;
+use headroom::error::{Error, tell};
 use headroom::{config, free, serve};
 
 fn main() -> ExitCode {
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("headroom: {}", error.chain());
+            tell(error.chain());
             ExitCode::from(error.exit_code())
         }
     }

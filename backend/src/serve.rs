@@ -1,6 +1,6 @@
 //! `headroom serve`: agent, head and web together, until a signal ends them.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use actix_web::rt;
 use tokio::signal;
@@ -33,10 +33,12 @@ pub fn run(config: &Config) -> Result<(), Error> {
         let server = web::server(listener, state, host_names)?;
         let handle = server.handle();
         let serving = rt::spawn(server);
-        println!("Headroom is at http://{address}");
+        // Whoever reads the address may end the program at once; or nobody reads it.
+        let stop = stop_signal()?;
+        writeln!(io::stdout(), "Headroom is at http://{address}").ok();
         tokio::select! {
             ended = serving => return ended.map_err(io::Error::other)?,
-            signalled = stop_signal() => signalled?,
+            () = stop => {}
         }
         // Followers are told first: a graceful stop waits for their connections to end.
         head.stop().await;
@@ -46,16 +48,26 @@ pub fn run(config: &Config) -> Result<(), Error> {
     result.map_err(Error::Server)
 }
 
+/// Ends with the first signal to stop. Such signals are heard from now on.
 #[cfg(unix)]
-async fn stop_signal() -> io::Result<()> {
-    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
+/// Ends with the first signal to stop.
 #[cfg(not(unix))]
-async fn stop_signal() -> io::Result<()> {
-    signal::ctrl_c().await
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Where signals cannot be heard, there are none.
+        signal::ctrl_c().await.ok();
+    })
 }

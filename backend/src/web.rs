@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
@@ -67,11 +68,26 @@ pub fn server(listener: TcpListener, state: State, host_names: Vec<String>) -> i
     Ok(server)
 }
 
+/// A client that takes nothing for this long is gone.
+const STUCK: Duration = Duration::from_secs(15);
+
 /// Binds `address`, so that a port that is taken is known before anything else starts.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
+    // Connections inherit it (tcp(7)). Without it one whose client takes nothing stays for good: the
+    // server waits for room to write, and never looks up. Where it is not known, they do.
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(&listener, STUCK.as_millis() as u32).ok();
     Ok(listener)
+}
+
+/// The answer to a request that does more than read.
+fn wrong_method(allowed: &'static str) -> HttpResponse {
+    let message = format!("only {} is served here", allowed.replace(", ", " or "));
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, message);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 /// An error as scripts read it: `{"error": "…"}`.

@@ -91,5 +91,7 @@ fn on_a_control(event: &ev::KeyboardEvent) -> bool {
     event
         .target()
         .and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok())
-        .is_some_and(|element| element.closest("button, a, summary, dialog").ok().flatten().is_some())
+        .is_some_and(|element| {
+            element.closest("button, a, summary, dialog").ok().flatten().is_some()
+        })
 }

@@ -36,7 +36,6 @@ mod view;
 pub fn start() {
     use wasm_bindgen::JsCast as _;
 
-
     console_error_panic_hook::set_once();
     let document = leptos::prelude::document();
     if let Some(place) = document.get_element_by_id("app") {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use shared::memory::{NoSplit, Split};
-use shared::wire::{FeedMessage, FeedRequest, NodeState, Reading, Snapshot};
 use shared::window::Window;
+use shared::wire::{FeedMessage, FeedRequest, NodeState, Reading, Snapshot};
 use shared::{Field, NodeFacts, NodeId, Sample, rates};
 
 /// One node, with its recent past.
@@ -227,7 +227,13 @@ mod tests {
     }
 
     fn delta(seq: u64, readings: Vec<NodeReading>) -> FeedMessage {
-        FeedMessage::Delta(Delta { seq, now_ms: 11_000, joined: vec![], readings, troubles: vec![] })
+        FeedMessage::Delta(Delta {
+            seq,
+            now_ms: 11_000,
+            joined: vec![],
+            readings,
+            troubles: vec![],
+        })
     }
 
     #[test]

@@ -76,12 +76,15 @@ impl Status {
     pub fn of(link: &Link, frozen: bool, numbers: Option<&Numbers<'_>>, now_ms: u64) -> Self {
         let age = numbers.and_then(|numbers| numbers.age_ms);
         let ago = |age_ms: u64| format!("{} ago", span(age_ms / 1000));
-        let last = age.map_or_else(String::new, |age| format!("The numbers are from {}.", ago(age)));
+        let last =
+            age.map_or_else(String::new, |age| format!("The numbers are from {}.", ago(age)));
         let (kind, words, detail) = match link {
             Link::Foreign(protocol) => (
                 Kind::Refused,
                 "another version",
-                format!("The head speaks protocol {protocol}, which this page cannot read. Reload it."),
+                format!(
+                    "The head speaks protocol {protocol}, which this page cannot read. Reload it."
+                ),
             ),
             Link::Connecting => (Kind::Connecting, "connecting", String::new()),
             Link::Lost(since_ms) => (
@@ -103,9 +106,7 @@ impl Status {
             return Self { kind: Kind::Waiting, words: "no node yet", detail };
         };
         let (kind, words, detail) = match (numbers.trouble, numbers.age_ms) {
-            _ if frozen => {
-                (Kind::Frozen, "held still", format!("{last} Press space to go on."))
-            }
+            _ if frozen => (Kind::Frozen, "held still", format!("{last} Press space to go on.")),
             (Some(trouble), _) => (Kind::Stale, "cannot be read", format!("{trouble}. {last}")),
             (None, None) => {
                 (Kind::Waiting, "first reading", "Waiting for the first reading.".into())

@@ -104,19 +104,18 @@ impl Store {
             if !shown.iter().map(|node| node.number).eq(fleet.numbers()) {
                 let known = |number| shown.iter().find(|node| node.number == number).copied();
                 let nodes = fleet.numbers().filter_map(|number| {
-                    let new = || fleet.readout(number).map(|readout| NodeSignal {
-                        number,
-                        readout: RwSignal::new(readout),
-                    });
+                    let new = || {
+                        fleet
+                            .readout(number)
+                            .map(|readout| NodeSignal { number, readout: RwSignal::new(readout) })
+                    };
                     known(number).or_else(new)
                 });
                 self.nodes.set(nodes.collect());
             }
             for node in self.nodes.get_untracked() {
-                if let Some(readout) = changed
-                    .contains(&node.number)
-                    .then(|| fleet.readout(node.number))
-                    .flatten()
+                if let Some(readout) =
+                    changed.contains(&node.number).then(|| fleet.readout(node.number)).flatten()
                 {
                     if node.readout.with_untracked(|shown| *shown != readout) {
                         node.readout.set(readout);

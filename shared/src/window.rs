@@ -19,11 +19,12 @@ impl Window {
     /// Readings at most.
     pub const CAPACITY: usize = (SPAN_MS / STEP_MS) as usize + 1;
 
-    /// A window of `readings`, whatever their order and number.
+    /// A window of `readings`, whatever their order and number. It has room for all it will ever
+    /// hold, so that what is watched for long does not grow.
     #[must_use]
     pub fn of(mut readings: Vec<Reading>) -> Self {
         readings.sort_by_key(|reading| reading.at_ms);
-        let mut window = Self::default();
+        let mut window = Self { readings: VecDeque::with_capacity(Self::CAPACITY) };
         for reading in readings {
             window.push(reading);
         }

@@ -8,6 +8,8 @@ use bytestring::ByteString;
 use shared::wire::{self, Delta, Encoding, FeedMessage, Snapshot};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
+use crate::error::tell;
+
 /// Frames that wait for one follower. With deltas 100 ms apart this is most of a second.
 const QUEUE: usize = 8;
 /// Followers at most: each holds a socket and its buffers.
@@ -80,11 +82,12 @@ impl Feed {
         Some(Following { id, frames })
     }
 
-    /// Sends a message to one follower.
+    /// Sends a message to one follower. It stands in for no snapshot that is still due.
     pub fn send(&mut self, to: FollowerId, message: &FeedMessage) {
         if let Some(follower) = self.followers.iter_mut().find(|follower| follower.id == to) {
-            let frame = encode(message, follower.encoding);
-            follower.offer(frame);
+            let was_due = follower.needs_snapshot;
+            follower.offer(encode(message, follower.encoding));
+            follower.needs_snapshot |= was_due;
         }
     }
 
@@ -140,7 +143,7 @@ fn encode(message: &FeedMessage, encoding: Encoding) -> Option<Frame> {
         Encoding::Json => wire::to_json(message).map(|text| Frame::Text(text.into())),
         Encoding::Postcard => wire::to_postcard(message).map(|bytes| Frame::Binary(bytes.into())),
     };
-    frame.inspect_err(|error| eprintln!("headroom: a message was not sent: {error}")).ok()
+    frame.inspect_err(|error| tell(format_args!("a message was not sent: {error}"))).ok()
 }
 
 #[cfg(test)]

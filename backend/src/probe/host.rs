@@ -29,7 +29,8 @@ pub fn facts(roots: &Roots) -> NodeFacts {
             .unwrap_or_else(|| "unknown".into()),
         model: model(roots),
         os: os(),
-        kernel: text(&roots.proc.join("sys/kernel/osrelease")).or_else(|| System::kernel_version().ok()),
+        kernel: text(&roots.proc.join("sys/kernel/osrelease"))
+            .or_else(|| System::kernel_version().ok()),
         cpu_name: cpu_name(&cpuinfo),
         cores: cores(&roots.proc),
         min_frequency_hz: frequency("cpuinfo_min_freq", u64::min),

@@ -2,28 +2,26 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, guard, web};
 use serde::Serialize;
 use serde_json::json;
 use shared::node::Liveness;
 use shared::wire::NodeState;
 use shared::{NodeFacts, Sample, memory};
 
-use super::{State, error};
+use super::{State, error, wrong_method};
 use crate::head::HeadGone;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
+    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     for (path, route) in [
-        ("/api/v1/nodes", web::get().to(nodes)),
-        ("/api/v1/nodes/{id}", web::get().to(node)),
-        ("/healthz", web::get().to(health)),
+        ("/api/v1/nodes", read().to(nodes)),
+        ("/api/v1/nodes/{id}", read().to(node)),
+        ("/healthz", read().to(health)),
     ] {
-        config.service(web::resource(path).route(route).default_service(web::to(wrong_method)));
+        let other = web::to(async || wrong_method("GET, HEAD"));
+        config.service(web::resource(path).route(route).default_service(other));
     }
-}
-
-async fn wrong_method() -> HttpResponse {
-    error(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here")
 }
 
 /// All nodes as scripts see them.

@@ -29,8 +29,7 @@ impl Names {
         let address = name.trim_start_matches('[').trim_end_matches(']');
         address.parse::<IpAddr>().is_ok()
             || name == "localhost"
-            || name.ends_with(".localhost")
-            || name.ends_with(".local")
+            || [".localhost", ".local"].iter().any(|end| name.ends_with(end))
             || self.0.contains(&name)
     }
 }

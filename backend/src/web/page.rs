@@ -7,7 +7,7 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::error;
+use super::{error, wrong_method};
 
 /// A file of the page in its three forms.
 pub(super) struct Embedded {
@@ -29,7 +29,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 
 async fn serve(request: HttpRequest) -> HttpResponse {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return error(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served here");
+        return wrong_method("GET, HEAD");
     }
     let path = request.path();
     let path = if path == "/" { "/index.html" } else { path };

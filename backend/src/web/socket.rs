@@ -1,17 +1,20 @@
 //! The feed, over WebSockets.
 
+use std::io;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, UPGRADE};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use actix_ws::{
-    AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session,
+    AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Closed, ProtocolError,
+    Session,
 };
 use shared::wire::{self, Encoding, FeedRequest};
 use tokio::time::{Instant, interval, timeout};
 
 use super::api::stopping;
-use super::{State, error};
+use super::{STUCK, State, error, wrong_method};
 use crate::head::Head;
 use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS};
 
@@ -21,11 +24,10 @@ const MOST_REQUEST: usize = 4096;
 const PING: Duration = Duration::from_secs(5);
 /// Without a sign of life for this long, a follower is gone.
 const SILENCE: Duration = Duration::from_secs(15);
-/// A follower that takes nothing for this long is gone.
-const STUCK: Duration = Duration::from_secs(10);
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/api/v1/feed").route(web::get().to(feed)));
+    let other = web::to(async || wrong_method("GET"));
+    config.service(web::resource("/api/v1/feed").route(web::get().to(feed)).default_service(other));
 }
 
 async fn feed(
@@ -38,7 +40,9 @@ async fn feed(
         actix_ws::handle_with_protocols(&request, body, &protocols)
     else {
         let message = format!("this is a WebSocket; connect with one of {}", protocols.join(", "));
-        return Ok(error(StatusCode::UPGRADE_REQUIRED, message));
+        let mut response = error(StatusCode::UPGRADE_REQUIRED, message);
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return Ok(response);
     };
     let chosen = response.headers().get("Sec-WebSocket-Protocol");
     let encoding = Encoding::ALL
@@ -70,25 +74,25 @@ async fn talk(
     head: Head,
 ) {
     let mut ping = interval(PING);
-    let mut heard = Instant::now();
+    let mut last_sign = Instant::now();
     let end = loop {
         tokio::select! {
             frame = following.frames.recv() => {
                 let Some(frame) = frame else {
                     break Some(reason(CloseCode::Away, "the head is stopping"));
                 };
-                let sent = async {
+                let sending = async {
                     match frame {
                         Frame::Text(text) => session.text(text).await,
                         Frame::Binary(bytes) => session.binary(bytes).await,
                     }
                 };
-                if !matches!(timeout(STUCK, sent).await, Ok(Ok(()))) {
+                if !is_taken(sending).await {
                     break None;
                 }
             }
             message = messages.recv() => {
-                heard = Instant::now();
+                last_sign = Instant::now();
                 match message {
                     Some(Ok(message)) => {
                         let taken = take(message, &mut session, following.id, encoding, &head).await;
@@ -101,14 +105,20 @@ async fn talk(
                 }
             }
             _ = ping.tick() => {
-                if heard.elapsed() > SILENCE || session.ping(b"").await.is_err() {
+                if last_sign.elapsed() > SILENCE || !is_taken(session.ping(b"")).await {
                     break None;
                 }
             }
         }
     };
-    // One that is gone cannot be told why.
-    session.close(end).await.ok();
+    // Its place is free for another, even while it is slow to take its leave.
+    drop(following);
+    is_taken(session.close(end)).await;
+}
+
+/// Whether the follower takes what is sent, in time.
+async fn is_taken(sending: impl Future<Output = Result<(), Closed>>) -> bool {
+    matches!(timeout(STUCK, sending).await, Ok(Ok(())))
 }
 
 /// Takes one message; an error ends the connection.
@@ -121,7 +131,7 @@ async fn take(
 ) -> Result<(), Option<CloseReason>> {
     let request = match (message, encoding) {
         (AggregatedMessage::Ping(bytes), _) => {
-            return session.pong(&bytes).await.map_err(|_| None);
+            return if is_taken(session.pong(&bytes)).await { Ok(()) } else { Err(None) };
         }
         (AggregatedMessage::Pong(_), _) => return Ok(()),
         (AggregatedMessage::Close(reason), _) => return Err(reason),
@@ -155,7 +165,11 @@ async fn take(
 
 fn broken(error: &ProtocolError) -> CloseReason {
     match error {
-        ProtocolError::Overflow => {
+        ProtocolError::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            reason(CloseCode::Invalid, "this text is not UTF-8")
+        }
+        // As Io comes one in pieces that are too large together, or an end that nobody can be told.
+        ProtocolError::Overflow | ProtocolError::Io(_) => {
             reason(CloseCode::Size, &format!("a request has at most {MOST_REQUEST} bytes"))
         }
         error => reason(CloseCode::Protocol, &error.to_string()),

@@ -78,14 +78,12 @@ pub(crate) fn request(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Answer {
-    let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    let mut lines = vec![format!("{method} {path} HTTP/1.1"), "Connection: close".into()];
     if !headers.iter().any(|(name, _)| *name == "Host") {
-        text += &format!("Host: {address}\r\n");
+        lines.push(format!("Host: {address}"));
     }
-    for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
-    }
-    send_raw(address, (text + "\r\n").as_bytes())
+    lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    send_raw(address, (lines.join("\r\n") + "\r\n\r\n").as_bytes())
 }
 
 /// Gets `path`.
@@ -108,7 +106,7 @@ pub(crate) fn node_when(
 /// Runs a test that waits for many things at once; fails if it takes more than a minute.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     rt::System::new().block_on(async {
-        rt::time::timeout(Duration::from_secs(60), test).await.expect("the test does not end")
+        rt::time::timeout(Duration::from_mins(1), test).await.expect("the test does not end")
     })
 }
 
@@ -150,9 +148,8 @@ impl Follower {
         protocols: &[&str],
         origin: Option<&str>,
     ) -> Result<Self, WsClientError> {
-        let mut request = awc::Client::new()
-            .ws(format!("ws://{address}/api/v1/feed"))
-            .max_frame_size(16 << 20);
+        let mut request =
+            awc::Client::new().ws(format!("ws://{address}/api/v1/feed")).max_frame_size(16 << 20);
         if !protocols.is_empty() {
             request = request.protocols(protocols);
         }

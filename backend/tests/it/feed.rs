@@ -232,8 +232,7 @@ fn requests_from_the_future_are_skipped() {
         assert_eq!(follower.window().await.node, 0);
 
         let postcard = Encoding::Postcard.subprotocol();
-        let mut follower =
-            Follower::connect(server.address(), &[postcard], None).await.unwrap();
+        let mut follower = Follower::connect(server.address(), &[postcard], None).await.unwrap();
         let mut seq = follower.snapshot().await.seq;
         follower.send(Message::Binary(vec![99, 1, 2, 3].into())).await;
         for _ in 0..3 {

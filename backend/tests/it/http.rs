@@ -116,7 +116,9 @@ fn only_names_of_this_head_are_served() {
     let server = Server::start(&fake, &["--host-names", "dash.example.org,pi.example.org"]);
     let at = server.address();
     let of = |host: &str| request(at, "GET", "/healthz", &[("Host", host)]);
-    for host in ["localhost", "127.0.0.1:80", "pi-head.local", "dash.example.org", "PI.example.org:1"] {
+    for host in
+        ["localhost", "127.0.0.1:80", "pi-head.local", "dash.example.org", "PI.example.org:1"]
+    {
         assert_eq!(of(host).status, 200, "{host}");
     }
     let message = of("evil.example:8080").error(421);

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+mod browser;
 mod captures;
 mod cli;
 mod client;

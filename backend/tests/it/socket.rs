@@ -1,5 +1,6 @@
 //! The feed's WebSocket as a protocol: who is let in, and how it ends for who breaks the rules.
 
+use actix_ws::Item;
 use awc::error::WsClientError;
 use awc::ws::{CloseCode, CloseReason, Message};
 use shared::wire::Encoding;
@@ -29,8 +30,8 @@ fn who_breaks_a_rule_is_told_which() {
     let server = Server::start(&FakeProc::new(), &["--period-ms", "50"]);
     let text = |text: &str| Message::Text(text.into());
     let binary = |bytes: &[u8]| Message::Binary(bytes.to_vec().into());
-    let first = |bytes: &[u8]| awc::ws::Message::Continuation(item_first(bytes));
-    let last = |bytes: &[u8]| awc::ws::Message::Continuation(item_last(bytes));
+    let first = |bytes: &[u8]| Message::Continuation(item_first(bytes));
+    let last = |bytes: &[u8]| Message::Continuation(item_last(bytes));
     let large = vec![b' '; 4097];
     let half = vec![b' '; 3000];
     run(async {
@@ -60,12 +61,12 @@ fn who_breaks_a_rule_is_told_which() {
     assert!(!server.stderr().contains("panic"), "{}", server.stderr());
 }
 
-fn item_first(bytes: &[u8]) -> awc::ws::Item {
-    awc::ws::Item::FirstText(bytes.to_vec().into())
+fn item_first(bytes: &[u8]) -> Item {
+    Item::FirstText(bytes.to_vec().into())
 }
 
-fn item_last(bytes: &[u8]) -> awc::ws::Item {
-    awc::ws::Item::Last(bytes.to_vec().into())
+fn item_last(bytes: &[u8]) -> Item {
+    Item::Last(bytes.to_vec().into())
 }
 
 #[test]
@@ -158,7 +159,11 @@ fn broken_frames_end_with_a_close_frame() {
         ("an opcode that does not exist", b"\x83\x80\0\0\0\0", 1002),
         ("a text that is not UTF-8", b"\x81\x82\0\0\0\0\xc3\x28", 1007),
         ("a continuation of nothing", b"\x80\x80\0\0\0\0", 1002),
-        ("announced as larger than memory", b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 1009),
+        (
+            "announced as larger than memory",
+            b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
+            1009,
+        ),
     ] {
         let mut bytes = format!(
             "GET /api/v1/feed HTTP/1.1\r\nHost: {at}\r\nConnection: Upgrade\r\n\

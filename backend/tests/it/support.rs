@@ -168,10 +168,8 @@ impl FakeProc {
         let old = self.meminfo();
         let is_it = |line: &&str| line.split(':').next() == Some(key);
         assert_eq!(old.lines().filter(is_it).count(), 1, "{key} is not in meminfo once");
-        let new: String = old
-            .split_inclusive('\n')
-            .map(|old| if is_it(&old) { line } else { old })
-            .collect();
+        let new: String =
+            old.split_inclusive('\n').map(|old| if is_it(&old) { line } else { old }).collect();
         self.write("proc/meminfo", &new);
     }
 
@@ -233,23 +231,24 @@ impl Server {
         let listen = format!("127.0.0.1:{port}");
         let mut command = command();
         command.args(["--listen", &listen]).args(fake.args()).args(args);
-        Self::spawn(command)
+        Self::spawn(&mut command, Stdio::piped())
     }
 
-    /// Runs `command`, which must start a server, until it says its address.
-    pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    /// Runs `command`, which must start a server, until it says its address. What it writes to
+    /// `stderr` is collected if that is piped.
+    pub(crate) fn spawn(command: &mut Command, stderr: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
-        let mut pipe = child.stderr.take().unwrap();
-        let collected = Arc::clone(&stderr);
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-                let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
-                collected.lock().unwrap().push_str(&text);
-            }
-        });
+        if let Some(mut pipe) = child.stderr.take() {
+            let collected = Arc::clone(&stderr);
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                    let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                    collected.lock().unwrap().push_str(&text);
+                }
+            });
+        }
         let lines = lines(child.stdout.take().unwrap());
         // Killed by its drop, whatever fails from here on.
         let mut server = Self { child, address: ([127, 0, 0, 1], 0).into(), stderr };

@@ -1,7 +1,6 @@
 //! A node that cannot be read for a while.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared::Field;
@@ -38,7 +37,8 @@ fn trouble(break_it: impl FnOnce(&FakeProc), words: &str) {
         fake.write("proc/meminfo", &whole);
         fake.set_meminfo("MemFree", 1_234_568);
         let is_back = |delta: &shared::wire::Delta| {
-            let free = |reading: &shared::wire::NodeReading| reading.reading.sample.get(Field::Free);
+            let free =
+                |reading: &shared::wire::NodeReading| reading.reading.sample.get(Field::Free);
             delta.readings.iter().any(|reading| free(reading) == Some(1_234_568 * 1024))
         };
         let back = follower.delta_when(is_back).await;
@@ -69,9 +69,7 @@ fn a_complaint_that_nobody_reads_stops_nothing() {
     drop(reader);
     let mut program = command();
     program.args(["--listen", "127.0.0.1:0", "--period-ms", "50"]).args(fake.args());
-    let mut shell = command_through_shell(&program, "exec 3>&2; exec \"$0\" \"$@\" 2>&3");
-    shell.stderr(Stdio::from(writer));
-    let server = Server::spawn(shell);
+    let server = Server::spawn(&mut program, Stdio::from(writer));
     let at = server.address();
     node_when(at, "pi-test", |node| node["live"] == true);
     let whole = fake.meminfo();

@@ -26,7 +26,12 @@ pub fn runs(window: &Window, period_ms: u64) -> Vec<Vec<Point>> {
             Some(run) if run.last().is_some_and(|last| point.at_ms - last.at_ms <= longest_ms) => {
                 run.push(point);
             }
-            _ => runs.push(vec![point]),
+            _ => {
+                // As large as it can become: pieces of one size leave no holes in memory.
+                let mut run = Vec::with_capacity(Window::CAPACITY);
+                run.push(point);
+                runs.push(run);
+            }
         }
     }
     runs
@@ -78,7 +83,10 @@ pub fn step(runs: &[Vec<Point>], at_ms: u64, steps: isize) -> Option<Point> {
 pub fn ticks(total: u64) -> Vec<u64> {
     // The largest power of two that fits four times.
     let step = (total / 4).checked_ilog2().map_or(1, |power| 1_u64 << power);
-    (0..9).map_while(|index: u64| index.checked_mul(step)).take_while(|&tick| tick <= total).collect()
+    (0..9)
+        .map_while(|index: u64| index.checked_mul(step))
+        .take_while(|&tick| tick <= total)
+        .collect()
 }
 
 #[cfg(test)]

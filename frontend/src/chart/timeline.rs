@@ -19,6 +19,8 @@ pub struct Palette {
     pub cache: RGBColor,
     /// The border of what can be had.
     pub available: RGBColor,
+    /// What lies under everything.
+    pub ground: RGBColor,
     /// Lines of the grid.
     pub grid: RGBColor,
     /// Words.
@@ -51,6 +53,10 @@ pub fn draw<B: DrawingBackend>(
     let total = runs.iter().flatten().map(|point| point.split.total).max().unwrap_or(0).max(1);
     let px = |pixels: f64| (pixels * density).round() as i32;
     let minutes = (SPAN_MS / 60_000) as i32;
+    // Where there is no room for a word at each minute, one at every second is enough.
+    let narrow = f64::from(surface.dim_in_pixel().0) < 480.0 * density;
+    let every = if narrow { 2 } else { 1 };
+    let whole_minutes = (0..=minutes).step_by(every).map(|ago| -f64::from(ago)).collect();
     let marks = ticks(total).into_iter().map(|tick| tick as f64).collect::<Vec<_>>();
     let mut chart = ChartBuilder::on(surface)
         .margin_top(px(8.0))
@@ -58,20 +64,10 @@ pub fn draw<B: DrawingBackend>(
         .x_label_area_size(px(24.0))
         .y_label_area_size(px(64.0))
         .build_cartesian_2d(
-            Marked { range: -f64::from(minutes)..0.0, marks: (-minutes..=0).map(f64::from).collect() },
+            Marked { range: -f64::from(minutes)..0.0, marks: whole_minutes },
             Marked { range: 0.0..total as f64, marks },
         )?;
     let text = (FONT, 12.0 * density).into_font().color(&palette.text);
-    let x = |point: &Point| -((end_ms.saturating_sub(point.at_ms)) as f64) / 60_000.0;
-    for run in runs {
-        let area = |of: fn(&Point) -> u64, color: &RGBColor| {
-            AreaSeries::new(run.iter().map(|point| (x(point), of(point) as f64)), 0.0, color.filled())
-        };
-        chart.draw_series(area(|p| p.split.in_use + p.split.reclaimable, &palette.cache))?;
-        chart.draw_series(area(|p| p.split.in_use, &palette.used))?;
-        let border = run.iter().map(|point| (x(point), (point.split.total - point.split.available) as f64));
-        chart.draw_series(LineSeries::new(border, palette.available.stroke_width(px(2.0) as u32)))?;
-    }
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -86,6 +82,25 @@ pub fn draw<B: DrawingBackend>(
         })
         .y_label_formatter(&|bytes| human(*bytes as u64))
         .draw()?;
+    let x = |point: &Point| -((end_ms.saturating_sub(point.at_ms)) as f64) / 60_000.0;
+    for run in runs {
+        let area = |of: fn(&Point) -> u64, color: &RGBColor| {
+            AreaSeries::new(
+                run.iter().map(|point| (x(point), of(point) as f64)),
+                0.0,
+                color.filled(),
+            )
+        };
+        chart.draw_series(area(|p| p.split.in_use + p.split.reclaimable, &palette.cache))?;
+        chart.draw_series(area(|p| p.split.in_use, &palette.used))?;
+        let border =
+            run.iter().map(|point| (x(point), (point.split.total - point.split.available) as f64));
+        // A seam on both sides keeps the line apart from colours of its own brightness.
+        for (color, width) in [(palette.ground, 5.0), (palette.available, 2.0)] {
+            let style = color.stroke_width(px(width) as u32);
+            chart.draw_series(LineSeries::new(border.clone(), style))?;
+        }
+    }
     let (horizontal, _) = chart.plotting_area().get_pixel_range();
     Ok(Some(Axis { end_ms, left: horizontal.start.into(), right: horizontal.end.into() }))
 }
@@ -123,6 +138,7 @@ mod tests {
         used: RGBColor(1, 2, 3),
         cache: RGBColor(4, 5, 6),
         available: RGBColor(7, 8, 9),
+        ground: RGBColor(255, 255, 255),
         grid: RGBColor(10, 11, 12),
         text: RGBColor(13, 14, 15),
     };

@@ -28,7 +28,8 @@ pub(crate) fn Amount(
             text
         })
     });
-    let number = text(move || shown.read().as_ref().map_or("—".into(), |text| text.number.clone()));
+    let number =
+        text(move || shown.read().as_ref().map_or("—".into(), |text| text.number.clone()));
     let unit = text(move || {
         shown.read().as_ref().map_or(String::new(), |text| format!("\u{a0}{}", text.scale.name()))
     });
@@ -56,8 +57,10 @@ pub(crate) fn Known(
     name: &'static str,
 ) -> impl IntoView {
     let reason = text(move || if value.read().is_some() { String::new() } else { why.into() });
+    // Only a reason is worth a stop of the tab key.
+    let stop = text(move || if value.read().is_some() { "-1" } else { "0" }.into());
     view! {
-        <span class="amount" tabindex="0" data-name=name data-exact=reason>
+        <span class="amount" tabindex=stop data-name=name data-exact=reason>
             {text(move || value.get().unwrap_or_else(|| "—".into()))}
         </span>
     }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use shared::Field;
 use shared::units::human;
 
-use super::amount::text;
+use super::amount::Known;
 use super::tiles::frequency;
 use crate::state::Readout;
 
@@ -34,13 +34,14 @@ pub(crate) fn Facts(
     readout: RwSignal<Readout>,
 ) -> impl IntoView {
     let row = |(name, fact): (&'static str, Fact)| {
-        let value = text(move || fact(&readout.read()).unwrap_or_else(|| "—".into()));
-        view! { <div><dt>{name}</dt><dd>{value}</dd></div> }
+        let value = Signal::derive(move || fact(&readout.read()));
+        let known = view! { <Known value name="fact" why="This system does not tell"/> };
+        view! { <div><dt>{name}</dt><dd>{known}</dd></div> }
     };
     view! {
         <section class="facts panel" aria-label="This machine">
             <h2>"This machine"</h2>
-            <dl>{FACTS.map(row).to_vec()}</dl>
+            <dl>{FACTS.map(row).into_iter().collect::<Vec<_>>()}</dl>
         </section>
     }
 }

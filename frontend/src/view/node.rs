@@ -25,7 +25,11 @@ pub(crate) fn NodeView(
         let readout = readout.read();
         let facts = &readout.facts;
         let up = readout.uptime_us.map(|us| format!("up {}", span(us / 1_000_000)));
-        [facts.model.clone(), facts.os.clone(), up].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+        [facts.model.clone(), facts.os.clone(), up]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" · ")
     });
     let share = text(move || {
         let known = get(Field::Available).zip(get(Field::Total));

@@ -16,7 +16,8 @@ pub(crate) fn Tiles(
 ) -> impl IntoView {
     let of_sample =
         move |of: fn(&Sample) -> Option<u64>| Signal::derive(move || of(&readout.read().sample));
-    let known = move |of: fn(&Readout) -> Option<String>| Signal::derive(move || of(&readout.read()));
+    let known =
+        move |of: fn(&Readout) -> Option<String>| Signal::derive(move || of(&readout.read()));
     let more = move |of: fn(&Readout) -> String| text(move || of(&readout.read()));
     let swap_class = more(|readout| {
         if readout.sample.get(Field::SwapTotal) == Some(0) { "gone" } else { "swap" }.into()
@@ -84,8 +85,9 @@ fn pressure_class(readout: &Readout) -> String {
 }
 
 fn pressure(readout: &Readout) -> String {
-    let all = readout.pressure_full.map_or(String::new(), |full| format!("; all, {}", percent(full)));
-    format!("of the time some task waited for memory{all}")
+    let all =
+        readout.pressure_full.map_or(String::new(), |full| format!(", all {}", percent(full)));
+    format!("of time some waited{all}")
 }
 
 fn cpu(readout: &Readout) -> String {

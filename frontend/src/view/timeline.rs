@@ -129,6 +129,7 @@ fn palette(canvas: &HtmlCanvasElement) -> Option<Palette> {
         used: token("--c-used")?,
         cache: token("--c-cache")?,
         available: token("--c-available")?,
+        ground: token("--panel")?,
         grid: token("--line")?,
         text: token("--muted")?,
     })

@@ -101,7 +101,7 @@ pub(super) const MODULES: &[Module] = &[
     Module {
         at: (FRONTEND, ""),
         uses: None,
-        never: &["std::fs", "std::net", "std::time"],
+        never: &["std::fs", "std::net", "Instant", "SystemTime"],
         texts: &[],
         because: "the browser has no files, sockets or clock of std, only panics",
     },

@@ -1,0 +1,425 @@
+//! The page in a real Chromium: what it shows, what it says when things go wrong, what it costs.
+
+use std::env;
+use std::future::Future;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use actix_web::rt::System;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use shared::Field;
+use tempfile::TempDir;
+
+use crate::support::{FakeProc, SOON, Server, VALUES};
+
+/// A browser with one window. Both it and its driver end with this.
+struct Browser {
+    page: Client,
+    driver: Driver,
+}
+
+/// A chromedriver on a free port; killed when dropped, and its browsers with it.
+struct Driver {
+    child: Child,
+    profile: TempDir,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Its browsers are in its process group, which was made for it alone.
+        let group = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Driver {
+    fn start() -> (Self, u16) {
+        use std::os::unix::process::CommandExt as _;
+
+        let program = env::var_os("HEADROOM_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+        let child = Command::new(&program)
+            .arg("--port=0")
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{} does not start ({error}); `cargo xtask test` installs it",
+                    program.display()
+                )
+            });
+        let mut driver = Self { child, profile: tempfile::tempdir().unwrap() };
+        let mut lines = BufReader::new(driver.child.stdout.take().unwrap()).lines();
+        let port = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
+            })
+            .expect("chromedriver says its port");
+        // Whatever else it says must have somewhere to go.
+        std::thread::spawn(move || lines.for_each(drop));
+        (driver, port)
+    }
+}
+
+impl Browser {
+    async fn open(server: &Server) -> Self {
+        let (driver, port) = Driver::start();
+        let mut options = json!({
+            "args": [
+                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+                "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
+                "--disable-dev-shm-usage", "--window-size=1280,1000",
+                format!("--user-data-dir={}", driver.profile.path().display()),
+            ],
+        });
+        if let Ok(binary) = env::var("HEADROOM_CHROMIUM") {
+            options["binary"] = binary.into();
+        }
+        let mut capabilities = Map::new();
+        capabilities.insert("goog:chromeOptions".into(), options);
+        capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
+        let page = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        page.goto(&format!("http://{}/", server.address())).await.unwrap();
+        Self { page, driver }
+    }
+
+    async fn close(self) {
+        self.page.close().await.unwrap();
+        drop(self.driver);
+    }
+
+    async fn run(&self, script: &str) -> Value {
+        self.page.execute(script, vec![]).await.unwrap()
+    }
+
+    /// The text of what is named `name`.
+    async fn text(&self, name: &str) -> String {
+        let script =
+            format!("return document.querySelector('[data-name={name}]')?.innerText ?? ''");
+        self.run(&script).await.as_str().unwrap().replace(['\u{a0}', '\n'], " ")
+    }
+
+    /// The exact number of what is named `name`.
+    async fn value(&self, name: &str) -> Option<u64> {
+        let script = format!("return document.querySelector('data[data-name={name}]')?.value");
+        self.run(&script).await.as_str()?.parse().ok()
+    }
+
+    /// Waits until `ask` is satisfied, and says how long that took; fails after `most`.
+    async fn wait<F: Future<Output = bool>>(
+        &self,
+        what: &str,
+        most: Duration,
+        ask: impl Fn() -> F,
+    ) -> Duration {
+        let start = Instant::now();
+        while !ask().await {
+            assert!(start.elapsed() < most, "in vain for {most:?}: {what}");
+            actix_web::rt::time::sleep(Duration::from_millis(20)).await;
+        }
+        start.elapsed()
+    }
+
+    async fn wait_for_status(&self, words: &str, most: Duration) -> Duration {
+        let took = self.wait(words, most, || async { self.text("status").await == words }).await;
+        println!("the page says \"{words}\" after {} ms", took.as_millis());
+        took
+    }
+
+    async fn press(&self, key: &str) {
+        let script = format!(
+            "document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))"
+        );
+        self.run(&script).await;
+    }
+
+    /// What the console has said since this was last asked, from warnings on.
+    async fn complaints(&self) -> Vec<String> {
+        let log = self.page.issue_cmd(BrowserLog).await.unwrap();
+        log.as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
+            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+}
+
+/// Chromedriver's way to the console.
+#[derive(Debug)]
+struct BrowserLog;
+
+impl WebDriverCompatibleCommand for BrowserLog {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+fn of(field: Field) -> Option<u64> {
+    VALUES.iter().find(|(other, _)| *other == field).map(|(_, value)| *value)
+}
+
+/// Long enough for a page that has to start on a busy machine.
+const START: Duration = Duration::from_secs(30);
+
+#[test]
+fn the_page_shows_what_the_files_say_and_follows_them() {
+    System::new().block_on(async {
+        let fake = FakeProc::new();
+        let server = Server::start(&fake, &[]);
+        let browser = Browser::open(&server).await;
+        browser.wait_for_status("live", START).await;
+
+        for (name, value) in [
+            ("available", of(Field::Available)),
+            ("total", of(Field::Total)),
+            ("free", of(Field::Free)),
+            ("swap_total", of(Field::SwapTotal)),
+            ("swap_used", Some(of(Field::SwapTotal).unwrap() - of(Field::SwapFree).unwrap())),
+            ("available_again", of(Field::Available)),
+        ] {
+            assert_eq!(browser.value(name).await, value, "{name}");
+        }
+        assert_eq!(browser.text("available").await, "2.59 GiB");
+        assert_eq!(browser.text("temperature").await, "48.3 °C");
+        let mut sum = 0;
+        for part in ["in_use", "reclaimable", "legend_free"] {
+            sum += browser.value(part).await.unwrap();
+        }
+        assert_eq!(Some(sum), of(Field::Total), "the parts of the bar sum to total");
+        let why = browser.text("why").await;
+        assert!(why.contains("1.15 GiB is free, yet programs can get 2.59 GiB"), "{why}");
+        let exact = browser
+            .run("return document.querySelector('[data-name=available]').dataset.exact")
+            .await;
+        let digits: String = exact.as_str().unwrap().chars().filter(char::is_ascii_digit).collect();
+        assert_eq!(digits.parse(), Ok(of(Field::Available).unwrap()));
+        let heading = browser.run("return document.querySelector('h1').textContent").await;
+        assert_eq!(heading, "pi-test");
+
+        fake.set_meminfo("MemAvailable", 1_000_000);
+        let followed = browser
+            .wait("MemAvailable is followed", Duration::from_secs(2), || async {
+                browser.value("available").await == Some(1_000_000 * 1024)
+            })
+            .await;
+        println!("the page follows the file after {} ms", followed.as_millis());
+
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        browser.close().await;
+    });
+}
+
+#[test]
+fn the_bracket_stands_under_what_it_measures() {
+    System::new().block_on(async {
+        let fake = FakeProc::new();
+        let server = Server::start(&fake, &[]);
+        let browser = Browser::open(&server).await;
+        browser.wait_for_status("live", START).await;
+        // Widths ease for a moment after the first reading.
+        actix_web::rt::time::sleep(Duration::from_millis(400)).await;
+        let edges = browser
+            .run(
+                "const box = s => document.querySelector(s).getBoundingClientRect();
+                 const bar = box('[data-name=bar]');
+                 const share = x => (x - bar.left) / bar.width;
+                 return {
+                   used: share(box('[data-name=bar] .in-use').right),
+                   held: share(box('[data-name=bracket] .held-back').left),
+                   end: share(box('[data-name=bracket] .available').right),
+                   available: box('[data-name=bracket] .available').width / bar.width,
+                 };",
+            )
+            .await;
+        let edge = |name: &str| edges[name].as_f64().unwrap();
+        let share = of(Field::Available).unwrap() as f64 / of(Field::Total).unwrap() as f64;
+        assert!((edge("used") - edge("held")).abs() < 0.005, "{edges}");
+        assert!((edge("end") - 1.0).abs() < 0.005, "{edges}");
+        assert!((edge("available") - share).abs() < 0.01, "{edges} {share}");
+        browser.close().await;
+    });
+}
+
+#[test]
+fn a_lost_head_is_said_and_found_again() {
+    System::new().block_on(async {
+        let fake = FakeProc::new();
+        let mut server = Server::start(&fake, &[]);
+        let port = server.address().port();
+        let browser = Browser::open(&server).await;
+        browser.wait_for_status("live", START).await;
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+
+        server.terminate();
+        server.wait(SOON);
+        browser.wait_for_status("connection lost", Duration::from_secs(5)).await;
+        let banner = browser.text("banner").await;
+        assert!(banner.contains("not answering") && banner.contains("ago"), "{banner}");
+        let dimmed = browser.run("return !!document.querySelector('main.dim')").await;
+        assert_eq!(dimmed, true, "old numbers look old");
+
+        fake.set_meminfo("MemAvailable", 900_000);
+        // The page of a newer program would have another id.
+        browser.run("document.querySelector('meta[name=headroom-build]').content = 'old'").await;
+        let server = Server::start_on(port, &fake, &[]);
+        browser.wait_for_status("live", SOON).await;
+        assert_eq!(browser.value("available").await, Some(900_000 * 1024));
+        assert!(browser.text("outdated").await.contains("updated"));
+        assert_eq!(browser.text("banner").await, "");
+
+        // A head that hangs keeps its connections open and says nothing.
+        server.signal(rustix::process::Signal::STOP);
+        browser.wait_for_status("connection lost", Duration::from_secs(5)).await;
+        server.signal(rustix::process::Signal::CONT);
+        browser.wait_for_status("live", SOON).await;
+
+        // Chromium itself logs each attempt to reach a head that is gone; the page adds nothing.
+        for complaint in browser.complaints().await {
+            assert!(complaint.contains("WebSocket connection to"), "{complaint}");
+        }
+        browser.close().await;
+    });
+}
+
+#[test]
+fn a_node_that_cannot_be_read_is_not_shown_as_live() {
+    System::new().block_on(async {
+        let fake = FakeProc::new();
+        let server = Server::start(&fake, &[]);
+        let browser = Browser::open(&server).await;
+        browser.wait_for_status("live", START).await;
+
+        let whole = fake.meminfo();
+        fake.write("proc/meminfo", "nothing of use\n");
+        browser.wait_for_status("cannot be read", Duration::from_secs(5)).await;
+        let banner = browser.text("banner").await;
+        assert!(banner.contains("MemTotal"), "{banner}");
+
+        fake.write("proc/meminfo", &whole);
+        browser.wait_for_status("live", Duration::from_secs(5)).await;
+
+        // Numbers that contradict each other are not drawn, and the rest is shown all the same.
+        fake.set_meminfo("MemFree", 3_900_000);
+        browser
+            .wait("the contradiction is said", Duration::from_secs(5), || async {
+                browser.text("no-split").await.contains("contradict")
+            })
+            .await;
+        assert_eq!(browser.text("bar").await, "");
+        assert_eq!(browser.value("available").await, of(Field::Available));
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        browser.close().await;
+    });
+}
+
+#[test]
+fn keys_hold_the_numbers_still_and_let_them_go() {
+    System::new().block_on(async {
+        let fake = FakeProc::new();
+        let server = Server::start(&fake, &["--period-ms", "100"]);
+        let browser = Browser::open(&server).await;
+        browser.wait_for_status("live", START).await;
+
+        browser.press(" ").await;
+        browser.wait_for_status("held still", SOON).await;
+        fake.set_meminfo("MemAvailable", 1_234_567);
+        actix_web::rt::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(browser.value("available").await, of(Field::Available), "it is held still");
+        browser.press("l").await;
+        browser.wait_for_status("live", SOON).await;
+        assert_eq!(browser.value("available").await, Some(1_234_567 * 1024));
+
+        browser.press("?").await;
+        assert_eq!(browser.run("return document.querySelector('dialog').open").await, true);
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        browser.close().await;
+    });
+}
+
+#[test]
+fn nothing_scrolls_sideways_whatever_a_node_is_called() {
+    System::new().block_on(async {
+        let fake = FakeProc::new();
+        let name = "very-long-name-".repeat(6);
+        fake.write("proc/sys/kernel/hostname", &name[..64]);
+        fake.write("proc/device-tree/model", &"<b>Board</b>&amp;".repeat(8));
+        let server = Server::start(&fake, &[]);
+        let browser = Browser::open(&server).await;
+        browser.wait_for_status("live", START).await;
+        for (width, height) in [(360, 800), (768, 900), (1280, 900), (2560, 1300)] {
+            // Below 500 px a window cannot be made, so the page is shown in a frame's width.
+            let script = format!(
+                "document.body.style.width = '{width}px';
+                 return [...document.querySelectorAll('body *')]
+                   .filter(e => e.getBoundingClientRect().right > {width} + 1 && !e.closest('.plot, dialog'))
+                   .map(e => e.outerHTML.slice(0, 80));"
+            );
+            browser.page.set_window_size(width.max(520), height).await.unwrap();
+            assert_eq!(browser.run(&script).await, json!([]), "at {width} px");
+        }
+        let bold = browser.run("return document.querySelectorAll('b').length").await;
+        assert_eq!(bold, 0, "a node's names are text");
+        browser.close().await;
+    });
+}
+
+#[test]
+fn memory_of_the_page_does_not_grow() {
+    const TICKS: u64 = 300;
+
+    System::new().block_on(async {
+        let fake = FakeProc::new();
+        let server = Server::start(&fake, &["--period-ms", "100"]);
+        let browser = Browser::open(&server).await;
+        browser.wait_for_status("live", START).await;
+        // The module that is loaded gives its memory to whoever imports it again.
+        browser
+            .run(
+                "import(document.querySelector('script[type=module]').src)
+                   .then(module => module.default()).then(wasm => { window.wasm = wasm; });
+                 window.ticks = 0;
+                 new MutationObserver(() => { window.ticks += 1; }).observe(
+                   document.querySelector('[data-name=free]'), { attributeFilter: ['value'] });",
+            )
+            .await;
+        let mut kib = 1_000_000;
+        let mut run_to = async |ticks: u64| {
+            let start = Instant::now();
+            while browser.run("return window.ticks").await.as_u64().unwrap() < ticks {
+                kib += 4;
+                fake.set_meminfo("MemFree", kib);
+                assert!(start.elapsed() < Duration::from_secs(120), "the page stands still");
+                actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+            }
+            browser.run("return window.wasm.memory.buffer.byteLength").await.as_u64().unwrap()
+        };
+        let before = run_to(30).await;
+        let after = run_to(30 + TICKS).await;
+        println!("wasm memory: {before} bytes, after {TICKS} more ticks {after} bytes");
+        assert_eq!(before, after);
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        browser.close().await;
+    });
+}

@@ -1,0 +1,147 @@
+//! Files of real machines, captured from many kernels: none may upset the program, and each number
+//! must come through as it stands there.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde_json::Value;
+use shared::field::Source;
+use shared::memory::{NoSplit, Split};
+use shared::{Field, Sample};
+
+use crate::support::{FakeProc, headroom};
+
+/// The captures of one kind, with their names; `None` if they are not on this machine.
+fn captures(kind: &str) -> Option<Vec<(String, String)>> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
+    let root = env::var_os("HEADROOM_FIXTURES").map_or(beside, PathBuf::from);
+    let Ok(entries) = fs::read_dir(root.join(kind)) else {
+        println!(
+            "NOT RUN: no captures of {kind} in {}; name their folder in HEADROOM_FIXTURES",
+            root.display()
+        );
+        return None;
+    };
+    let mut captures: Vec<(String, String)> = entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    captures.sort();
+    assert!(!captures.is_empty(), "the folder of {kind} is empty");
+    Some(captures)
+}
+
+/// What the program tells of a node whose `file` has this text; `Err` is what it complained of.
+fn told(fake: &FakeProc, file: &str, text: &str) -> Result<Value, String> {
+    fake.write(file, text);
+    let args = ["free".to_owned(), "--json".to_owned()];
+    let output = headroom(args.into_iter().chain(fake.args()));
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status.code() {
+        Some(0) => {
+            assert_eq!(complaints, "", "nothing is wrong with a file of a real kernel");
+            Ok(serde_json::from_slice(&output.stdout).unwrap())
+        }
+        Some(1) => Err(complaints),
+        other => panic!("exit code {other:?}: {complaints}"),
+    }
+}
+
+#[test]
+fn meminfo_of_many_kernels() {
+    let Some(captures) = captures("meminfo") else { return };
+    let fake = FakeProc::new();
+    let (mut split, mut unsplit, mut refused) = (0, 0, 0);
+    for (name, text) in &captures {
+        let kib = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        let report = match told(&fake, "proc/meminfo", text) {
+            Ok(report) => report,
+            Err(complaint) => {
+                assert_eq!(kib("MemTotal"), None, "{name}: {complaint}");
+                assert!(complaint.contains("no line MemTotal"), "{name}: {complaint}");
+                refused += 1;
+                continue;
+            }
+        };
+        for field in Field::of(Source::Meminfo) {
+            let def = field.def();
+            let bytes = kib(def.key).map(|kib| kib * 1024);
+            assert_eq!(report[def.id].as_u64(), bytes, "{name}: {}", def.id);
+        }
+        let sample: Sample = serde_json::from_value(report.clone()).unwrap();
+        let of = |id: &str| report[id].as_u64();
+        match Split::of(&sample) {
+            Ok(parts) => {
+                let Split { total, in_use, reclaimable, free, available, held_back } = parts;
+                assert_eq!(in_use + reclaimable + free, total, "{name}");
+                assert_eq!(in_use + held_back + available, total, "{name}");
+                assert_eq!(of("total"), Some(total), "{name}");
+                assert_eq!(of("free"), Some(free), "{name}");
+                assert_eq!(of("available"), Some(available), "{name}");
+                assert_eq!(of("in_use"), Some(in_use), "{name}");
+                assert_eq!(of("reclaimable"), Some(reclaimable), "{name}");
+                assert_eq!(of("held_back"), Some(held_back), "{name}");
+                split += 1;
+            }
+            Err(reason) => {
+                for id in ["in_use", "reclaimable", "held_back"] {
+                    assert_eq!(of(id), None, "{name}: {reason}");
+                }
+                if let NoSplit::Missing(field) = reason {
+                    assert_eq!(kib(field.def().key), None, "{name}");
+                }
+                println!("{name}: {reason}");
+                unsplit += 1;
+            }
+        }
+    }
+    println!(
+        "{} captures of meminfo: {split} split exactly, {unsplit} cannot be, {refused} refused",
+        captures.len()
+    );
+    assert!(split > 0, "not one of them can be split");
+}
+
+#[test]
+fn vmstat_of_many_kernels() {
+    let Some(captures) = captures("vmstat") else { return };
+    let fake = FakeProc::new();
+    for (name, text) in &captures {
+        let report = told(&fake, "proc/vmstat", text).unwrap();
+        let count = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))?;
+            line.trim().parse::<u64>().ok()
+        };
+        for field in Field::of(Source::Vmstat) {
+            let def = field.def();
+            assert_eq!(report[def.id].as_u64(), count(def.key), "{name}: {}", def.id);
+        }
+        assert!(report["swapped_in_pages"].is_u64(), "{name} does not even count swapping");
+    }
+    println!("{} captures of vmstat", captures.len());
+}
+
+#[test]
+fn pressure_of_many_kernels() {
+    let Some(captures) = captures("pressure") else { return };
+    let fake = FakeProc::new();
+    for (name, text) in &captures {
+        let report = told(&fake, "proc/pressure/memory", text).unwrap();
+        let total = |key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key))?;
+            line.split_once("total=")?.1.trim().parse::<u64>().ok()
+        };
+        for field in Field::of(Source::PressureMemory) {
+            let def = field.def();
+            assert_eq!(report[def.id].as_u64(), total(def.key), "{name}: {}", def.id);
+        }
+        assert!(report["pressure_full_us"].is_u64(), "{name} has no line full");
+    }
+    println!("{} captures of pressure", captures.len());
+}
