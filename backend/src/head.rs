@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use shared::wire::{AgentMessage, Encoding, FeedMessage, FeedRequest, NodeState};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use crate::error::tell;
 use feed::{Feed, FollowerId, Following};
@@ -18,10 +18,10 @@ use fleet::{Fleet, LinkId};
 
 /// Commands that may wait for the head.
 const QUEUE: usize = 256;
-/// Deltas are at least this far apart, so that many reports share a frame.
-const GATHER: Duration = Duration::from_millis(100);
-/// A delta is sent at least this often, even if it is empty: silence means a broken link.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Deltas are at least this far apart, in ms, so that many reports share a frame.
+const GATHER_MS: u64 = 100;
+/// A delta is sent at least this often, in ms, even if it is empty: silence means a broken link.
+const HEARTBEAT_MS: u64 = 1000;
 
 /// The head has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,13 +110,14 @@ async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn(
     let mut fleet = Fleet::default();
     let mut feed = Feed::default();
     let mut links: LinkId = 0;
-    let mut last_flush = Instant::now();
+    let mut last_flush_ms = now_ms();
     loop {
-        let wait = if fleet.is_dirty() { GATHER } else { HEARTBEAT };
+        let due_ms = last_flush_ms + if fleet.is_dirty() { GATHER_MS } else { HEARTBEAT_MS };
+        let wait = Duration::from_millis(due_ms.saturating_sub(now_ms()));
         let command = tokio::select! {
             biased;
-            () = sleep_until(last_flush + wait) => {
-                last_flush = Instant::now();
+            () = sleep(wait) => {
+                last_flush_ms = now_ms();
                 let delta = fleet.take_delta(now_ms());
                 feed.publish(delta, || fleet.snapshot(&build, now_ms()));
                 continue;

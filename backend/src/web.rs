@@ -1,6 +1,7 @@
 //! Serves what the head knows: the page, the feed, and JSON for scripts. Never reads a node.
 
 mod api;
+mod bounded;
 mod guard;
 mod page;
 mod socket;

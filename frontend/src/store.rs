@@ -114,12 +114,10 @@ impl Store {
                 self.nodes.set(nodes.collect());
             }
             for node in self.nodes.get_untracked() {
-                if let Some(readout) =
-                    changed.contains(&node.number).then(|| fleet.readout(node.number)).flatten()
-                {
-                    if node.readout.with_untracked(|shown| *shown != readout) {
-                        node.readout.set(readout);
-                    }
+                let news = changed.contains(&node.number).then(|| fleet.readout(node.number));
+                let differs = |news: &Readout| node.readout.with_untracked(|shown| shown != news);
+                if let Some(readout) = news.flatten().filter(differs) {
+                    node.readout.set(readout);
                 }
             }
         });

@@ -88,7 +88,7 @@ fn test() -> ExitCode {
         steps.run("cargo test --workspace", || {
             let mut cargo = process::cargo("test");
             browser.pass_to(&mut cargo);
-            process::run(cargo.arg("--workspace"))
+            process::run(cargo.args(["--workspace", "--no-fail-fast"]))
         });
     }
     steps.finish()

@@ -14,6 +14,7 @@ use shared::wire::{self, Encoding, FeedRequest};
 use tokio::time::{Instant, interval, timeout};
 
 use super::api::stopping;
+use super::bounded::bounded;
 use super::{STUCK, State, error, wrong_method};
 use crate::head::Head;
 use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS};
@@ -36,6 +37,7 @@ async fn feed(
     body: web::Payload,
 ) -> actix_web::Result<HttpResponse> {
     let protocols = Encoding::ALL.map(Encoding::subprotocol);
+    let body = bounded(&request, body, MOST_REQUEST).await?;
     let Ok((response, session, messages)) =
         actix_ws::handle_with_protocols(&request, body, &protocols)
     else {
@@ -168,7 +170,8 @@ fn broken(error: &ProtocolError) -> CloseReason {
         ProtocolError::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             reason(CloseCode::Invalid, "this text is not UTF-8")
         }
-        // As Io comes one in pieces that are too large together, or an end that nobody can be told.
+        // As Io come frames that are too large, one by one or together, and an end that nobody can
+        // be told.
         ProtocolError::Overflow | ProtocolError::Io(_) => {
             reason(CloseCode::Size, &format!("a request has at most {MOST_REQUEST} bytes"))
         }

@@ -1,180 +1,13 @@
 //! The page in a real Chromium: what it shows, what it says when things go wrong, what it costs.
 
-use std::env;
-use std::future::Future;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use actix_web::rt::System;
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use shared::Field;
-use tempfile::TempDir;
 
+use crate::chromium::Browser;
 use crate::support::{FakeProc, SOON, Server, VALUES};
-
-/// A browser with one window. Both it and its driver end with this.
-struct Browser {
-    page: Client,
-    driver: Driver,
-}
-
-/// A chromedriver on a free port; killed when dropped, and its browsers with it.
-struct Driver {
-    child: Child,
-    profile: TempDir,
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // Its browsers are in its process group, which was made for it alone.
-        let group = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-        self.child.wait().ok();
-    }
-}
-
-impl Driver {
-    fn start() -> (Self, u16) {
-        use std::os::unix::process::CommandExt as _;
-
-        let program = env::var_os("HEADROOM_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-        let child = Command::new(&program)
-            .arg("--port=0")
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!(
-                    "{} does not start ({error}); `cargo xtask test` installs it",
-                    program.display()
-                )
-            });
-        let mut driver = Self { child, profile: tempfile::tempdir().unwrap() };
-        let mut lines = BufReader::new(driver.child.stdout.take().unwrap()).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
-            })
-            .expect("chromedriver says its port");
-        // Whatever else it says must have somewhere to go.
-        std::thread::spawn(move || lines.for_each(drop));
-        (driver, port)
-    }
-}
-
-impl Browser {
-    async fn open(server: &Server) -> Self {
-        let (driver, port) = Driver::start();
-        let mut options = json!({
-            "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-                "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
-                "--disable-dev-shm-usage", "--window-size=1280,1000",
-                format!("--user-data-dir={}", driver.profile.path().display()),
-            ],
-        });
-        if let Ok(binary) = env::var("HEADROOM_CHROMIUM") {
-            options["binary"] = binary.into();
-        }
-        let mut capabilities = Map::new();
-        capabilities.insert("goog:chromeOptions".into(), options);
-        capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
-        let page = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .unwrap();
-        page.goto(&format!("http://{}/", server.address())).await.unwrap();
-        Self { page, driver }
-    }
-
-    async fn close(self) {
-        self.page.close().await.unwrap();
-        drop(self.driver);
-    }
-
-    async fn run(&self, script: &str) -> Value {
-        self.page.execute(script, vec![]).await.unwrap()
-    }
-
-    /// The text of what is named `name`.
-    async fn text(&self, name: &str) -> String {
-        let script =
-            format!("return document.querySelector('[data-name={name}]')?.innerText ?? ''");
-        self.run(&script).await.as_str().unwrap().replace(['\u{a0}', '\n'], " ")
-    }
-
-    /// The exact number of what is named `name`.
-    async fn value(&self, name: &str) -> Option<u64> {
-        let script = format!("return document.querySelector('data[data-name={name}]')?.value");
-        self.run(&script).await.as_str()?.parse().ok()
-    }
-
-    /// Waits until `ask` is satisfied, and says how long that took; fails after `most`.
-    async fn wait<F: Future<Output = bool>>(
-        &self,
-        what: &str,
-        most: Duration,
-        ask: impl Fn() -> F,
-    ) -> Duration {
-        let start = Instant::now();
-        while !ask().await {
-            assert!(start.elapsed() < most, "in vain for {most:?}: {what}");
-            actix_web::rt::time::sleep(Duration::from_millis(20)).await;
-        }
-        start.elapsed()
-    }
-
-    async fn wait_for_status(&self, words: &str, most: Duration) -> Duration {
-        let took = self.wait(words, most, || async { self.text("status").await == words }).await;
-        println!("the page says \"{words}\" after {} ms", took.as_millis());
-        took
-    }
-
-    async fn press(&self, key: &str) {
-        let script = format!(
-            "document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))"
-        );
-        self.run(&script).await;
-    }
-
-    /// What the console has said since this was last asked, from warnings on.
-    async fn complaints(&self) -> Vec<String> {
-        let log = self.page.issue_cmd(BrowserLog).await.unwrap();
-        log.as_array()
-            .unwrap()
-            .iter()
-            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
-            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
-            .collect()
-    }
-}
-
-/// Chromedriver's way to the console.
-#[derive(Debug)]
-struct BrowserLog;
-
-impl WebDriverCompatibleCommand for BrowserLog {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
-    }
-}
 
 fn of(field: Field) -> Option<u64> {
     VALUES.iter().find(|(other, _)| *other == field).map(|(_, value)| *value)
@@ -368,16 +201,16 @@ fn nothing_scrolls_sideways_whatever_a_node_is_called() {
         let server = Server::start(&fake, &[]);
         let browser = Browser::open(&server).await;
         browser.wait_for_status("live", START).await;
+        // Each number in turn has the focus, for its exact value to pop up.
+        let script = "
+            const amounts = [document.body, ...document.querySelectorAll('.amount')];
+            return amounts.filter(amount => {
+              amount.focus();
+              return document.documentElement.scrollWidth > innerWidth;
+            }).map(amount => amount.outerHTML.slice(0, 120));";
         for (width, height) in [(360, 800), (768, 900), (1280, 900), (2560, 1300)] {
-            // Below 500 px a window cannot be made, so the page is shown in a frame's width.
-            let script = format!(
-                "document.body.style.width = '{width}px';
-                 return [...document.querySelectorAll('body *')]
-                   .filter(e => e.getBoundingClientRect().right > {width} + 1 && !e.closest('.plot, dialog'))
-                   .map(e => e.outerHTML.slice(0, 80));"
-            );
-            browser.page.set_window_size(width.max(520), height).await.unwrap();
-            assert_eq!(browser.run(&script).await, json!([]), "at {width} px");
+            browser.resize(width, height).await;
+            assert_eq!(browser.run(script).await, json!([]), "at {width} px");
         }
         let bold = browser.run("return document.querySelectorAll('b').length").await;
         assert_eq!(bold, 0, "a node's names are text");

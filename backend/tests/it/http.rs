@@ -80,7 +80,8 @@ fn what_a_kernel_lacks_is_null() {
 
 #[test]
 fn errors_are_json_and_name_their_subject() {
-    let server = Server::start(&FakeProc::new(), &[]);
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
     let at = server.address();
     assert_eq!(
         get(at, "/api/v1/nodes/pi-13").error(404),
@@ -103,7 +104,8 @@ fn errors_are_json_and_name_their_subject() {
 
 #[test]
 fn head_is_get_without_its_body() {
-    let server = Server::start(&FakeProc::new(), &[]);
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
     for path in ["/healthz", "/api/v1/nodes"] {
         let answer = request(server.address(), "HEAD", path, &[]);
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");
@@ -134,7 +136,8 @@ fn only_names_of_this_head_are_served() {
 
 #[test]
 fn every_answer_tells_browsers_what_not_to_do() {
-    let server = Server::start(&FakeProc::new(), &[]);
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
     let at = server.address();
     let answers: [(&str, Answer); 6] = [
         ("/", get(at, "/")),
@@ -158,7 +161,8 @@ fn every_answer_tells_browsers_what_not_to_do() {
 
 #[test]
 fn hostile_requests_end_and_harm_nobody() {
-    let server = Server::start(&FakeProc::new(), &[]);
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
     let at = server.address();
     assert_eq!(send_raw(at, b"\x16\x03\x01\x02\x00\x01\r\n\r\n").status, 400);
     assert_eq!(send_raw(at, b"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 400);

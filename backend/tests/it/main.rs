@@ -3,8 +3,10 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+mod bounds;
 mod browser;
 mod captures;
+mod chromium;
 mod cli;
 mod client;
 mod feed;
@@ -13,6 +15,5 @@ mod http;
 mod page;
 mod socket;
 mod stop;
-mod stuck;
 mod support;
 mod trouble;

@@ -64,7 +64,8 @@ fn content_type(path: &str) -> &'static str {
 
 #[test]
 fn the_page_is_served_or_said_to_be_missing() {
-    let server = Server::start(&FakeProc::new(), &[]);
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
     if BUILD.is_empty() {
         println!("this program has no page: checking what it says in its place");
         without_page(&server);

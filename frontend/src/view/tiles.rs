@@ -86,8 +86,8 @@ fn pressure_class(readout: &Readout) -> String {
 
 fn pressure(readout: &Readout) -> String {
     let all =
-        readout.pressure_full.map_or(String::new(), |full| format!(", all {}", percent(full)));
-    format!("of time some waited{all}")
+        readout.pressure_full.map_or(String::new(), |full| format!(" · all {}", percent(full)));
+    format!("some tasks waited{all}")
 }
 
 fn cpu(readout: &Readout) -> String {

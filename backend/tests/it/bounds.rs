@@ -1,4 +1,4 @@
-//! Followers that are slow, silent, or too many.
+//! Followers that are stuck, silent, or too many, and requests that never end.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -103,7 +103,8 @@ fn who_is_stuck_or_silent_is_let_go_and_holds_nobody_up() {
 #[test]
 fn followers_are_limited_and_places_are_given_back() {
     const MOST: usize = headroom::head::feed::MOST_FOLLOWERS;
-    let server = Server::start(&FakeProc::new(), &[]);
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
     let at = server.address();
     let mut all: Vec<TcpStream> = (0..MOST)
         .map(|number| {
@@ -118,4 +119,31 @@ fn followers_are_limited_and_places_are_given_back() {
     until("a place", || (shake_hands(at).1 == 101).then_some(()));
     drop(all);
     until("an empty house", || (open_files(server.pid()) < MOST / 2).then_some(()));
+}
+
+/// A frame announced as a gigabyte: the head must not gather it.
+#[test]
+fn a_request_without_end_is_cut_short() {
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
+    let at = server.address();
+    let resident = resident_kib(server.pid());
+    let (mut stream, status) = shake_hands(at);
+    assert_eq!(status, 101);
+    stream.write_all(b"\x82\xff\0\0\0\0\x40\0\0\0\0\0\0\0").unwrap();
+    stream.set_write_timeout(Some(SOON)).unwrap();
+    let piece = vec![0; 64 * 1024];
+    let sent = (0..1024).take_while(|_| stream.write_all(&piece).is_ok()).count();
+    let more = resident_kib(server.pid()).saturating_sub(resident);
+    assert!(more < 8 * 1024, "{sent} pieces of 64 KiB were taken, and {more} KiB held");
+    run(async {
+        Follower::json(at).await.snapshot().await;
+    });
+}
+
+/// The memory of process `pid`.
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
