@@ -243,7 +243,7 @@ fn memory_of_the_page_does_not_grow() {
             while browser.run("return window.ticks").await.as_u64().unwrap() < ticks {
                 kib += 4;
                 fake.set_meminfo("MemFree", kib);
-                assert!(start.elapsed() < Duration::from_secs(120), "the page stands still");
+                assert!(start.elapsed() < Duration::from_mins(2), "the page stands still");
                 actix_web::rt::time::sleep(Duration::from_millis(50)).await;
             }
             browser.run("return window.wasm.memory.buffer.byteLength").await.as_u64().unwrap()

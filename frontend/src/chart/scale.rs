@@ -123,8 +123,8 @@ mod tests {
     fn the_pointer_finds_what_is_near() {
         let runs = runs(&window(&[100_000, 101_000, 300_000]), 1000);
         let axis = Axis { end_ms: 300_000, left: 50.0, right: 350.0 };
-        assert_eq!(axis.x(300_000), 350.0);
-        assert_eq!(axis.x(150_000), 200.0);
+        assert!((axis.x(300_000) - 350.0).abs() < 1e-9);
+        assert!((axis.x(150_000) - 200.0).abs() < 1e-9);
         assert_eq!(axis.nearest(&runs, 350.0).unwrap().at_ms, 300_000);
         assert_eq!(axis.nearest(&runs, 149.0).unwrap().at_ms, 100_000);
         assert_eq!(axis.nearest(&runs, 250.0), None);
