@@ -1,15 +1,11 @@
 //! Embeds the built page in the program: `cargo xtask web` leaves it in `target/page`.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{env, error, fs};
 
 fn main() -> Result<(), Box<dyn error::Error>> {
-    println!("cargo::rerun-if-env-changed=HEADROOM_PAGE_DIR");
-    let page = match env::var_os("HEADROOM_PAGE_DIR") {
-        Some(dir) => PathBuf::from(dir),
-        None => Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../target/page"),
-    };
+    let page = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../target/page");
     // `build-id` is written with every new page; while there is none, this waits for the first.
     let build_id = page.join("build-id");
     println!("cargo::rerun-if-changed={}", build_id.display());

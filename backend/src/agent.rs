@@ -21,8 +21,8 @@ pub async fn run(roots: Roots, period_ms: u32, link: AgentLink) -> Result<(), He
     let mut heard = HashSet::new();
     let mut seq = 0;
     link.send(AgentMessage::Hello(hello(&roots, period_ms))).await?;
+    // The first reading is taken at once: nobody should look at an empty page for a period.
     loop {
-        tokio::time::sleep(clock::until_next(Duration::from_millis(period_ms.into()))).await;
         let uptime_us = clock::uptime_us();
         let message = match probe.read() {
             Ok(taken) => {
@@ -37,6 +37,7 @@ pub async fn run(roots: Roots, period_ms: u32, link: AgentLink) -> Result<(), He
             }
         };
         link.send(message).await?;
+        tokio::time::sleep(clock::until_next(Duration::from_millis(period_ms.into()))).await;
     }
 }
 

@@ -91,7 +91,7 @@ impl Status {
                 Kind::Stale,
                 "connection lost",
                 format!(
-                    "The head is not answering since {}. {last} Trying again by itself.",
+                    "The head has not answered for {}. {last} Trying again by itself.",
                     span(now_ms.saturating_sub(*since_ms) / 1000)
                 ),
             ),
@@ -148,7 +148,7 @@ mod tests {
         let numbers = Numbers { age_ms: Some(12_000), period_ms: 1000, trouble: None };
         let status = Status::of(&Link::Lost(0), false, Some(&numbers), 10_000);
         assert!(status.detail.contains("12\u{a0}s ago"), "{}", status.detail);
-        assert!(status.detail.contains("since 10\u{a0}s"), "{}", status.detail);
+        assert!(status.detail.contains("for 10\u{a0}s"), "{}", status.detail);
         assert_eq!(Status::of(&Link::Live, false, None, 0).words, "no node yet");
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Browser {
 }
 
 /// Where the two are, when they are not on `PATH`.
-const VARIABLES: [&str; 2] = ["HEADROOM_CHROMIUM", "HEADROOM_CHROMEDRIVER"];
+const VARIABLES: [&str; 2] = ["XTASK_CHROMIUM", "XTASK_CHROMEDRIVER"];
 const CHROMIUM: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const CHROMEDRIVER: [&str; 1] = ["chromedriver"];
@@ -33,8 +33,8 @@ impl Browser {
         let line = format!("apt-get {}", INSTALL.join(" "));
         let by_hand = |why: String| {
             Error::say(format!(
-                "{why}\nRun `{line}` as root, or point HEADROOM_CHROMIUM and \
-                 HEADROOM_CHROMEDRIVER at a Chromium and its chromedriver, and try again"
+                "{why}\nRun `{line}` as root, or point XTASK_CHROMIUM and \
+                 XTASK_CHROMEDRIVER at a Chromium and its chromedriver, and try again"
             ))
         };
         if find(&["apt-get"]).is_none() {
@@ -63,11 +63,6 @@ impl Browser {
     pub(crate) fn pass_to(&self, command: &mut Command) {
         command.env(VARIABLES[0], &self.chromium);
         command.env(VARIABLES[1], &self.chromedriver);
-    }
-
-    /// Keeps from the program what it would take for an unknown setting.
-    pub(crate) fn forget(command: &mut Command) {
-        process::forget(command, |name| VARIABLES.contains(&name));
     }
 }
 

@@ -30,7 +30,7 @@ cargo xtask COMMAND
 
 What is missing for a command is found or fetched, and said before: a Rust standard library for
 the browser's target (rustup, else Debian's packages unpacked below target/toolchain), and
-Chromium with chromedriver for `test` (HEADROOM_CHROMIUM, HEADROOM_CHROMEDRIVER name others).
+Chromium with chromedriver for `test` (XTASK_CHROMIUM, XTASK_CHROMEDRIVER name others).
 ";
 
 fn main() -> ExitCode {
@@ -75,7 +75,6 @@ fn run(args: &[&str]) -> Result<()> {
     web::build()?;
     let mut program = std::process::Command::new(process::build_release()?);
     program.args(args);
-    Browser::forget(&mut program);
     let cause = std::os::unix::process::CommandExt::exec(&mut program);
     Err(Error::Io { subject: program.get_program().to_string_lossy().into_owned(), cause })
 }

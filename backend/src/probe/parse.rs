@@ -103,13 +103,13 @@ fn each_line(
     sample: &mut Sample,
     value: impl Fn(&[u8]) -> Option<u64>,
 ) -> Result<(), BadLine> {
+    let fields: Vec<Field> = Field::of(source).collect();
     let mut bad = None;
     for line in lines(text) {
         let Some(end) = line.iter().position(|&byte| byte == separator) else { continue };
         let (key, rest) = (&line[..end], &line[end + 1..]);
-        let Some(field) = Field::of(source).find(|field| field.def().key.as_bytes() == key) else {
-            continue;
-        };
+        let declared = |field: &&Field| field.def().key.as_bytes() == key;
+        let Some(&field) = fields.iter().find(declared) else { continue };
         // The first line of a key counts: a second one can only be damage.
         if sample.get(field).is_some() {
             continue;

@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::Field;
 
 use crate::chromium::Browser;
-use crate::support::{FakeProc, SOON, Server, VALUES};
+use crate::support::{FakeProc, SOON, Server, VALUES, say};
 
 fn of(field: Field) -> Option<u64> {
     VALUES.iter().find(|(other, _)| *other == field).map(|(_, value)| *value)
@@ -57,7 +57,7 @@ fn the_page_shows_what_the_files_say_and_follows_them() {
                 browser.value("available").await == Some(1_000_000 * 1024)
             })
             .await;
-        println!("the page follows the file after {} ms", followed.as_millis());
+        say(format_args!("the page follows the file after {} ms", followed.as_millis()));
 
         assert_eq!(browser.complaints().await, Vec::<String>::new());
         browser.close().await;
@@ -109,7 +109,7 @@ fn a_lost_head_is_said_and_found_again() {
         server.wait(SOON);
         browser.wait_for_status("connection lost", Duration::from_secs(5)).await;
         let banner = browser.text("banner").await;
-        assert!(banner.contains("not answering") && banner.contains("ago"), "{banner}");
+        assert!(banner.contains("not answered") && banner.contains("ago"), "{banner}");
         let dimmed = browser.run("return !!document.querySelector('main.dim')").await;
         assert_eq!(dimmed, true, "old numbers look old");
 
@@ -250,7 +250,7 @@ fn memory_of_the_page_does_not_grow() {
         };
         let before = run_to(30).await;
         let after = run_to(30 + TICKS).await;
-        println!("wasm memory: {before} bytes, after {TICKS} more ticks {after} bytes");
+        say(format_args!("wasm memory: {before} bytes, after {TICKS} more ticks {after} bytes"));
         assert_eq!(before, after);
         assert_eq!(browser.complaints().await, Vec::<String>::new());
         browser.close().await;

@@ -1,6 +1,7 @@
 //! Files of real machines, captured from many kernels: none may upset the program, and each number
 //! must come through as it stands there.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -9,17 +10,17 @@ use shared::field::Source;
 use shared::memory::{NoSplit, Split};
 use shared::{Field, Sample};
 
-use crate::support::{FakeProc, headroom};
+use crate::support::{FakeProc, headroom, say};
 
 /// The captures of one kind, with their names; `None` if they are not on this machine.
 fn captures(kind: &str) -> Option<Vec<(String, String)>> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
     let root = env::var_os("HEADROOM_FIXTURES").map_or(beside, PathBuf::from);
     let Ok(entries) = fs::read_dir(root.join(kind)) else {
-        println!(
+        say(format_args!(
             "NOT RUN: no captures of {kind} in {}; name their folder in HEADROOM_FIXTURES",
             root.display()
-        );
+        ));
         return None;
     };
     let mut captures: Vec<(String, String)> = entries
@@ -50,10 +51,23 @@ fn told(fake: &FakeProc, file: &str, text: &str) -> Result<Value, String> {
     }
 }
 
+/// Notes which fields `report` knows.
+fn note(seen: &mut HashSet<Field>, source: Source, report: &Value) {
+    seen.extend(Field::of(source).filter(|field| !report[field.def().id].is_null()));
+}
+
+/// A misspelt key would be missing everywhere, which looks like a kernel that lacks it.
+fn each_was_seen(seen: &HashSet<Field>, source: Source) {
+    for field in Field::of(source) {
+        assert!(seen.contains(&field), "no kernel tells {}", field.def().key);
+    }
+}
+
 #[test]
 fn meminfo_of_many_kernels() {
     let Some(captures) = captures("meminfo") else { return };
     let fake = FakeProc::new();
+    let mut seen = HashSet::new();
     let (mut split, mut unsplit, mut refused) = (0, 0, 0);
     for (name, text) in &captures {
         let kib = |key: &str| {
@@ -69,6 +83,7 @@ fn meminfo_of_many_kernels() {
                 continue;
             }
         };
+        note(&mut seen, Source::Meminfo, &report);
         for field in Field::of(Source::Meminfo) {
             let def = field.def();
             let bytes = kib(def.key).map(|kib| kib * 1024);
@@ -96,35 +111,39 @@ fn meminfo_of_many_kernels() {
                 if let NoSplit::Missing(field) = reason {
                     assert_eq!(kib(field.def().key), None, "{name}");
                 }
-                println!("{name}: {reason}");
+                say(format_args!("{name}: {reason}"));
                 unsplit += 1;
             }
         }
     }
-    println!(
+    say(format_args!(
         "{} captures of meminfo: {split} split exactly, {unsplit} cannot be, {refused} refused",
         captures.len()
-    );
+    ));
     assert!(split > 0, "not one of them can be split");
+    each_was_seen(&seen, Source::Meminfo);
 }
 
 #[test]
 fn vmstat_of_many_kernels() {
     let Some(captures) = captures("vmstat") else { return };
     let fake = FakeProc::new();
+    let mut seen = HashSet::new();
     for (name, text) in &captures {
         let report = told(&fake, "proc/vmstat", text).unwrap();
         let count = |key: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))?;
             line.trim().parse::<u64>().ok()
         };
+        note(&mut seen, Source::Vmstat, &report);
         for field in Field::of(Source::Vmstat) {
             let def = field.def();
             assert_eq!(report[def.id].as_u64(), count(def.key), "{name}: {}", def.id);
         }
         assert!(report["swapped_in_pages"].is_u64(), "{name} does not even count swapping");
     }
-    println!("{} captures of vmstat", captures.len());
+    say(format_args!("{} captures of vmstat", captures.len()));
+    each_was_seen(&seen, Source::Vmstat);
 }
 
 #[test]
@@ -143,5 +162,5 @@ fn pressure_of_many_kernels() {
         }
         assert!(report["pressure_full_us"].is_u64(), "{name} has no line full");
     }
-    println!("{} captures of pressure", captures.len());
+    say(format_args!("{} captures of pressure", captures.len()));
 }

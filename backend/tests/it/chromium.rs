@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use crate::support::Server;
+use crate::support::{Server, say};
 
 /// A browser with one window. Both it and its driver end with this.
 pub(crate) struct Browser {
@@ -39,7 +39,7 @@ impl Driver {
     fn start() -> (Self, u16) {
         use std::os::unix::process::CommandExt as _;
 
-        let program = env::var_os("HEADROOM_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+        let program = env::var_os("XTASK_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
         let child = Command::new(&program)
             .arg("--port=0")
             .process_group(0)
@@ -79,7 +79,7 @@ impl Browser {
                 format!("--user-data-dir={}", driver.profile.path().display()),
             ],
         });
-        if let Ok(binary) = env::var("HEADROOM_CHROMIUM") {
+        if let Ok(binary) = env::var("XTASK_CHROMIUM") {
             options["binary"] = binary.into();
         }
         let mut capabilities = Map::new();
@@ -133,7 +133,7 @@ impl Browser {
 
     pub(crate) async fn wait_for_status(&self, words: &str, most: Duration) -> Duration {
         let took = self.wait(words, most, || async { self.text("status").await == words }).await;
-        println!("the page says \"{words}\" after {} ms", took.as_millis());
+        say(format_args!("the page says \"{words}\" after {} ms", took.as_millis()));
         took
     }
 

@@ -135,7 +135,7 @@ fn only_names_of_this_head_are_served() {
 }
 
 #[test]
-fn every_answer_tells_browsers_what_not_to_do() {
+fn every_answer_says_what_a_page_may_not_do() {
     let fake = FakeProc::new();
     let server = Server::start(&fake, &[]);
     let at = server.address();

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use headroom::web::BUILD;
 
 use crate::client::{Answer, get, request};
-use crate::support::{FakeProc, Server};
+use crate::support::{FakeProc, Server, say};
 
 /// The content behind the coding that the answer names.
 fn decoded(answer: &Answer) -> Vec<u8> {
@@ -67,10 +67,10 @@ fn the_page_is_served_or_said_to_be_missing() {
     let fake = FakeProc::new();
     let server = Server::start(&fake, &[]);
     if BUILD.is_empty() {
-        println!("this program has no page: checking what it says in its place");
+        say(format_args!("this program has no page: checking what it says in its place"));
         without_page(&server);
     } else {
-        println!("this program has page {BUILD}: checking how it is served");
+        say(format_args!("this program has page {BUILD}: checking how it is served"));
         with_page(&server);
     }
 }

@@ -1,7 +1,8 @@
 //! What the tests stand on: a tree of files for /proc and /sys, and the program itself.
 
+use std::collections::HashSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -201,6 +202,11 @@ pub(crate) fn headroom<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item =
     command().args(args).output().unwrap()
 }
 
+/// Says what a run found out, also where the harness keeps what passing tests print to itself.
+pub(crate) fn say(text: impl std::fmt::Display) {
+    writeln!(std::io::stderr(), "    {text}").ok();
+}
+
 /// Asks until there is an answer; fails if there is none [`SOON`].
 pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + SOON;
@@ -319,7 +325,13 @@ fn lines(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Files that process `pid` holds open.
-pub(crate) fn open_files(pid: u32) -> usize {
-    fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")).unwrap().count()
+/// Sockets that process `pid` holds open, each counted once however many handles lead to it.
+pub(crate) fn open_sockets(pid: u32) -> usize {
+    let handles = fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")).unwrap();
+    let sockets: HashSet<PathBuf> = handles
+        // One that was closed meanwhile leads nowhere.
+        .filter_map(|handle| fs::read_link(handle.unwrap().path()).ok())
+        .filter(|target| target.to_string_lossy().starts_with("socket:"))
+        .collect();
+    sockets.len()
 }
