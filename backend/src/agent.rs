@@ -12,8 +12,9 @@ use crate::head::{AgentLink, HeadGone};
 use crate::probe::{Probe, Roots, host};
 
 /// Reads the node under `roots` every `period_ms` and reports it through `link`, until the head is
-/// gone. Readings fall on whole periods of the monotonic clock; one that comes late does not delay
-/// the next, and those that were missed are not made up for.
+/// gone. The first reading is taken at once, for nobody should look at an empty page for a period;
+/// the others fall on whole periods of the monotonic clock. One that comes late does not delay the
+/// next, and those that were missed are not made up for.
 ///
 /// A node that cannot be read is reported as such, and read again at the next tick.
 pub async fn run(roots: Roots, period_ms: u32, link: AgentLink) -> Result<(), HeadGone> {
@@ -21,7 +22,6 @@ pub async fn run(roots: Roots, period_ms: u32, link: AgentLink) -> Result<(), He
     let mut heard = HashSet::new();
     let mut seq = 0;
     link.send(AgentMessage::Hello(hello(&roots, period_ms))).await?;
-    // The first reading is taken at once: nobody should look at an empty page for a period.
     loop {
         let uptime_us = clock::uptime_us();
         let message = match probe.read() {

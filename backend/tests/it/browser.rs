@@ -16,14 +16,23 @@ fn of(field: Field) -> Option<u64> {
 /// Long enough for a page that has to start on a busy machine.
 const START: Duration = Duration::from_secs(30);
 
-#[test]
-fn the_page_shows_what_the_files_say_and_follows_them() {
+/// Runs `test` on the page of a head that reads `fake`, once it is live. The console must stay
+/// silent, but for what the test itself takes from it.
+fn on_a_live_page(fake: &FakeProc, args: &[&str], test: impl AsyncFnOnce(&mut Server, &Browser)) {
     System::new().block_on(async {
-        let fake = FakeProc::new();
-        let server = Server::start(&fake, &[]);
+        let mut server = Server::start(fake, args);
         let browser = Browser::open(&server).await;
         browser.wait_for_status("live", START).await;
+        test(&mut server, &browser).await;
+        assert_eq!(browser.complaints().await, Vec::<String>::new());
+        browser.close().await;
+    });
+}
 
+#[test]
+fn the_page_shows_what_the_files_say_and_follows_them() {
+    let fake = FakeProc::new();
+    on_a_live_page(&fake, &[], async |_server, browser| {
         for (name, value) in [
             ("available", of(Field::Available)),
             ("total", of(Field::Total)),
@@ -58,19 +67,13 @@ fn the_page_shows_what_the_files_say_and_follows_them() {
             })
             .await;
         say(format_args!("the page follows the file after {} ms", followed.as_millis()));
-
-        assert_eq!(browser.complaints().await, Vec::<String>::new());
-        browser.close().await;
     });
 }
 
 #[test]
 fn the_bracket_stands_under_what_it_measures() {
-    System::new().block_on(async {
-        let fake = FakeProc::new();
-        let server = Server::start(&fake, &[]);
-        let browser = Browser::open(&server).await;
-        browser.wait_for_status("live", START).await;
+    let fake = FakeProc::new();
+    on_a_live_page(&fake, &[], async |_server, browser| {
         // Widths ease for a moment after the first reading.
         actix_web::rt::time::sleep(Duration::from_millis(400)).await;
         let edges = browser
@@ -91,18 +94,14 @@ fn the_bracket_stands_under_what_it_measures() {
         assert!((edge("used") - edge("held")).abs() < 0.005, "{edges}");
         assert!((edge("end") - 1.0).abs() < 0.005, "{edges}");
         assert!((edge("available") - share).abs() < 0.01, "{edges} {share}");
-        browser.close().await;
     });
 }
 
 #[test]
 fn a_lost_head_is_said_and_found_again() {
-    System::new().block_on(async {
-        let fake = FakeProc::new();
-        let mut server = Server::start(&fake, &[]);
+    let fake = FakeProc::new();
+    on_a_live_page(&fake, &[], async |server, browser| {
         let port = server.address().port();
-        let browser = Browser::open(&server).await;
-        browser.wait_for_status("live", START).await;
         assert_eq!(browser.complaints().await, Vec::<String>::new());
 
         server.terminate();
@@ -116,7 +115,7 @@ fn a_lost_head_is_said_and_found_again() {
         fake.set_meminfo("MemAvailable", 900_000);
         // The page of a newer program would have another id.
         browser.run("document.querySelector('meta[name=headroom-build]').content = 'old'").await;
-        let server = Server::start_on(port, &fake, &[]);
+        *server = Server::start_on(port, &fake, &[]);
         browser.wait_for_status("live", SOON).await;
         assert_eq!(browser.value("available").await, Some(900_000 * 1024));
         assert!(browser.text("outdated").await.contains("updated"));
@@ -132,18 +131,13 @@ fn a_lost_head_is_said_and_found_again() {
         for complaint in browser.complaints().await {
             assert!(complaint.contains("WebSocket connection to"), "{complaint}");
         }
-        browser.close().await;
     });
 }
 
 #[test]
 fn a_node_that_cannot_be_read_is_not_shown_as_live() {
-    System::new().block_on(async {
-        let fake = FakeProc::new();
-        let server = Server::start(&fake, &[]);
-        let browser = Browser::open(&server).await;
-        browser.wait_for_status("live", START).await;
-
+    let fake = FakeProc::new();
+    on_a_live_page(&fake, &[], async |_server, browser| {
         let whole = fake.meminfo();
         fake.write("proc/meminfo", "nothing of use\n");
         browser.wait_for_status("cannot be read", Duration::from_secs(5)).await;
@@ -162,19 +156,13 @@ fn a_node_that_cannot_be_read_is_not_shown_as_live() {
             .await;
         assert_eq!(browser.text("bar").await, "");
         assert_eq!(browser.value("available").await, of(Field::Available));
-        assert_eq!(browser.complaints().await, Vec::<String>::new());
-        browser.close().await;
     });
 }
 
 #[test]
 fn keys_hold_the_numbers_still_and_let_them_go() {
-    System::new().block_on(async {
-        let fake = FakeProc::new();
-        let server = Server::start(&fake, &["--period-ms", "100"]);
-        let browser = Browser::open(&server).await;
-        browser.wait_for_status("live", START).await;
-
+    let fake = FakeProc::new();
+    on_a_live_page(&fake, &["--period-ms", "100"], async |_server, browser| {
         browser.press(" ").await;
         browser.wait_for_status("held still", SOON).await;
         fake.set_meminfo("MemAvailable", 1_234_567);
@@ -186,21 +174,15 @@ fn keys_hold_the_numbers_still_and_let_them_go() {
 
         browser.press("?").await;
         assert_eq!(browser.run("return document.querySelector('dialog').open").await, true);
-        assert_eq!(browser.complaints().await, Vec::<String>::new());
-        browser.close().await;
     });
 }
 
 #[test]
 fn nothing_scrolls_sideways_whatever_a_node_is_called() {
-    System::new().block_on(async {
-        let fake = FakeProc::new();
-        let name = "very-long-name-".repeat(6);
-        fake.write("proc/sys/kernel/hostname", &name[..64]);
-        fake.write("proc/device-tree/model", &"<b>Board</b>&amp;".repeat(8));
-        let server = Server::start(&fake, &[]);
-        let browser = Browser::open(&server).await;
-        browser.wait_for_status("live", START).await;
+    let fake = FakeProc::new();
+    fake.write("proc/sys/kernel/hostname", &"very-long-name-".repeat(6)[..64]);
+    fake.write("proc/device-tree/model", &"<b>Board</b>&amp;".repeat(8));
+    on_a_live_page(&fake, &[], async |_server, browser| {
         // Each number in turn has the focus, for its exact value to pop up.
         let script = "
             const amounts = [document.body, ...document.querySelectorAll('.amount')];
@@ -214,7 +196,6 @@ fn nothing_scrolls_sideways_whatever_a_node_is_called() {
         }
         let bold = browser.run("return document.querySelectorAll('b').length").await;
         assert_eq!(bold, 0, "a node's names are text");
-        browser.close().await;
     });
 }
 
@@ -222,11 +203,8 @@ fn nothing_scrolls_sideways_whatever_a_node_is_called() {
 fn memory_of_the_page_does_not_grow() {
     const TICKS: u64 = 300;
 
-    System::new().block_on(async {
-        let fake = FakeProc::new();
-        let server = Server::start(&fake, &["--period-ms", "100"]);
-        let browser = Browser::open(&server).await;
-        browser.wait_for_status("live", START).await;
+    let fake = FakeProc::new();
+    on_a_live_page(&fake, &["--period-ms", "100"], async |_server, browser| {
         // The module that is loaded gives its memory to whoever imports it again.
         browser
             .run(
@@ -252,7 +230,5 @@ fn memory_of_the_page_does_not_grow() {
         let after = run_to(30 + TICKS).await;
         say(format_args!("wasm memory: {before} bytes, after {TICKS} more ticks {after} bytes"));
         assert_eq!(before, after);
-        assert_eq!(browser.complaints().await, Vec::<String>::new());
-        browser.close().await;
     });
 }
