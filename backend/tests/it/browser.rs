@@ -180,8 +180,8 @@ fn keys_hold_the_numbers_still_and_let_them_go() {
 #[test]
 fn nothing_scrolls_sideways_whatever_a_node_is_called() {
     let fake = FakeProc::new();
-    fake.write("proc/sys/kernel/hostname", &"very-long-name-".repeat(6)[..64]);
-    fake.write("proc/device-tree/model", &"<b>Board</b>&amp;".repeat(8));
+    fake.write("proc/sys/kernel/hostname", &"unbreakable".repeat(6)[..64]);
+    fake.write("proc/device-tree/model", &format!("<b>{}</b>", "m".repeat(110)));
     on_a_live_page(&fake, &[], async |_server, browser| {
         // Each number in turn has the focus, for its exact value to pop up.
         let script = "
