@@ -18,25 +18,30 @@ const SILENCE_MS: u32 = 3000;
 pub(crate) enum Event {
     /// The head says something; the answer is what to ask it for.
     Message(FeedMessage),
-    /// The head speaks another protocol.
+    /// The head speaks another protocol. Nothing that it says can be trusted to mean what it seems
+    /// to; only another page can read it.
     Foreign(u16),
     /// The link is down.
     Lost,
 }
 
 /// Follows the head's feed for as long as the page lives. After a loss it tries again by itself,
-/// soon at first, and every few seconds at most.
+/// soon at first, and every few seconds at most. It ends with a head of another protocol.
 pub(crate) async fn follow(mut heard: impl FnMut(Event) -> Vec<FeedRequest>) {
     let mut backoff = Backoff::new(500, 5000);
     loop {
         if let Some(mut socket) = open() {
             while let Some(event) = next(&mut socket).await {
                 backoff.reset();
+                let foreign = matches!(event, Event::Foreign(_));
                 for request in heard(event) {
                     let Ok(bytes) = to_postcard(&request) else { continue };
                     if socket.send(Message::Bytes(bytes)).await.is_err() {
                         break;
                     }
+                }
+                if foreign {
+                    return;
                 }
             }
         }

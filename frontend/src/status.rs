@@ -82,9 +82,7 @@ impl Status {
             Link::Foreign(protocol) => (
                 Kind::Refused,
                 "another version",
-                format!(
-                    "The head speaks protocol {protocol}, which this page cannot read. Reload it."
-                ),
+                format!("The head speaks protocol {protocol}, which this page cannot read."),
             ),
             Link::Connecting => (Kind::Connecting, "connecting", String::new()),
             Link::Lost(since_ms) => (

@@ -20,7 +20,7 @@ pub(crate) struct Store {
     link: RwSignal<Link>,
     /// Whether the user holds the numbers still.
     pub(crate) frozen: RwSignal<bool>,
-    /// The page's clock, in ms since 1970; goes on by the second.
+    /// The page's clock, in ms since 1970; see [`Self::tick`].
     now_ms: RwSignal<u64>,
     /// Whether the head serves a newer page than this.
     pub(crate) outdated: RwSignal<bool>,
@@ -65,6 +65,7 @@ impl Store {
             }
             Event::Foreign(protocol) => {
                 self.set_link(Link::Foreign(protocol));
+                self.outdated.set(true);
                 Vec::new()
             }
             Event::Lost => {

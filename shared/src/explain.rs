@@ -54,18 +54,6 @@ impl Part {
         }
     }
 
-    /// The CSS custom property that holds its colour.
-    #[must_use]
-    pub fn color(self) -> &'static str {
-        match self {
-            Self::InUse => "--c-used",
-            Self::Reclaimable => "--c-cache",
-            Self::Free => "--c-free",
-            Self::HeldBack => "--c-held-back",
-            Self::Available => "--c-available",
-        }
-    }
-
     /// Its size in `split`, in bytes.
     #[must_use]
     pub fn of(self, split: &Split) -> u64 {

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::rt::System;
+use actix_web::rt::{self, System};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::json;
 use shared::Field;
+use shared::wire::{self, Delta, Encoding, FeedMessage, Snapshot};
 
 use crate::chromium::Browser;
 use crate::support::{FakeProc, SOON, Server, VALUES, say};
@@ -75,7 +77,7 @@ fn the_bracket_stands_under_what_it_measures() {
     let fake = FakeProc::new();
     on_a_live_page(&fake, &[], async |_server, browser| {
         // Widths ease for a moment after the first reading.
-        actix_web::rt::time::sleep(Duration::from_millis(400)).await;
+        rt::time::sleep(Duration::from_millis(400)).await;
         let edges = browser
             .run(
                 "const box = s => document.querySelector(s).getBoundingClientRect();
@@ -134,6 +136,54 @@ fn a_lost_head_is_said_and_found_again() {
     });
 }
 
+/// Serves as a head of protocol 2 would: a snapshot that says so, then what looks like our deltas.
+async fn foreign_head(request: HttpRequest, body: web::Payload) -> actix_web::Result<HttpResponse> {
+    let protocol = Encoding::Postcard.subprotocol();
+    let (answer, mut session, _) = actix_ws::handle_with_protocols(&request, body, &[protocol])?;
+    rt::spawn(async move {
+        let snapshot =
+            Snapshot { protocol: 2, build: "b".into(), seq: 0, now_ms: 0, nodes: vec![] };
+        let mut message = FeedMessage::Snapshot(snapshot);
+        for seq in 1.. {
+            if session.binary(wire::to_postcard(&message).unwrap()).await.is_err() {
+                return;
+            }
+            rt::time::sleep(Duration::from_millis(100)).await;
+            let (joined, readings, troubles) = (vec![], vec![], vec![]);
+            message = FeedMessage::Delta(Delta { seq, now_ms: seq, joined, readings, troubles });
+        }
+    });
+    Ok(answer)
+}
+
+#[test]
+fn a_head_of_another_protocol_is_not_believed() {
+    let fake = FakeProc::new();
+    on_a_live_page(&fake, &[], async |server, browser| {
+        server.terminate();
+        server.wait(SOON);
+        let foreign = HttpServer::new(|| App::new().default_service(web::to(foreign_head)))
+            .workers(1)
+            .disable_signals()
+            .bind(server.address())
+            .unwrap()
+            .run();
+        let handle = foreign.handle();
+        rt::spawn(foreign);
+        browser.wait_for_status("another version", SOON).await;
+        rt::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(browser.text("status").await, "another version");
+        assert!(browser.text("banner").await.contains("protocol 2"));
+        assert!(browser.text("outdated").await.contains("Reload"));
+        let shown = browser.value("available").await;
+        assert_eq!(shown, of(Field::Available), "what was known stays, dimmed");
+        handle.stop(false).await;
+        for complaint in browser.complaints().await {
+            assert!(complaint.contains("WebSocket connection to"), "{complaint}");
+        }
+    });
+}
+
 #[test]
 fn a_node_that_cannot_be_read_is_not_shown_as_live() {
     let fake = FakeProc::new();
@@ -166,7 +216,7 @@ fn keys_hold_the_numbers_still_and_let_them_go() {
         browser.press(" ").await;
         browser.wait_for_status("held still", SOON).await;
         fake.set_meminfo("MemAvailable", 1_234_567);
-        actix_web::rt::time::sleep(Duration::from_millis(500)).await;
+        rt::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(browser.value("available").await, of(Field::Available), "it is held still");
         browser.press("l").await;
         browser.wait_for_status("live", SOON).await;
@@ -222,7 +272,7 @@ fn memory_of_the_page_does_not_grow() {
                 kib += 4;
                 fake.set_meminfo("MemFree", kib);
                 assert!(start.elapsed() < Duration::from_mins(2), "the page stands still");
-                actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+                rt::time::sleep(Duration::from_millis(50)).await;
             }
             browser.run("return window.wasm.memory.buffer.byteLength").await.as_u64().unwrap()
         };

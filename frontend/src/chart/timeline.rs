@@ -53,7 +53,7 @@ pub fn draw<B: DrawingBackend>(
     let total = runs.iter().flatten().map(|point| point.split.total).max().unwrap_or(0).max(1);
     let px = |pixels: f64| (pixels * density).round() as i32;
     let minutes = (SPAN_MS / 60_000) as i32;
-    // Where there is no room for a word at each minute, one at every second is enough.
+    // Where words at each minute would touch, every other minute has one.
     let narrow = f64::from(surface.dim_in_pixel().0) < 480.0 * density;
     let every = if narrow { 2 } else { 1 };
     let whole_minutes = (0..=minutes).step_by(every).map(|ago| -f64::from(ago)).collect();

@@ -44,7 +44,7 @@ pub(crate) fn NodeView(
                 <p class="facts-line">{facts}</p>
             </div>
             <div class="headline panel">
-                <p class="available">
+                <p class="figure">
                     <Amount bytes=Signal::derive(move || get(Field::Available)) name="available"
                         unknown="Kernels before 3.14 do not estimate it"/>
                     <span class="what">"available"</span>
