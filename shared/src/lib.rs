@@ -9,6 +9,8 @@
 //! * [`rates`]: what two readings tell together: busy CPU, pressure, swapping.
 //! * [`node`]: who a node is, and whether it still speaks.
 //! * [`window`]: the last five minutes of a node.
+//! * [`usage`]: who has the memory: processes and control groups.
+//! * [`survey`]: what is looked at once a minute: board, swap areas, findings.
 //! * [`wire`]: the messages, and their two encodings.
 //! * [`units`]: bytes and ratios as text.
 //! * [`backoff`]: how long to wait before trying again.
@@ -22,7 +24,9 @@ pub mod memory;
 pub mod node;
 pub mod rates;
 pub mod sample;
+pub mod survey;
 pub mod units;
+pub mod usage;
 pub mod window;
 pub mod wire;
 
