@@ -39,6 +39,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Print this machine's memory once, like `free`, with the available memory explained.
     Free(FreeArgs),
+    /// Print where memory went, part by part, and what other tools would say of it and why.
+    Explain(ExplainArgs),
 }
 
 /// The trees that are read in place of /proc and /sys.
@@ -75,6 +77,31 @@ pub struct FreeArgs {
     /// The trees to read.
     #[command(flatten)]
     pub roots: RootArgs,
+}
+
+/// The options of `headroom explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// Print one JSON object, in bytes.
+    #[arg(long)]
+    pub json: bool,
+    /// The node of a head to explain.
+    #[command(flatten)]
+    pub of: HeadArgs,
+    /// The trees to read.
+    #[command(flatten)]
+    pub roots: RootArgs,
+}
+
+/// A node of a head, in place of this machine.
+#[derive(Args, Debug)]
+pub struct HeadArgs {
+    /// Ask this head, not this machine, such as http://127.0.0.1:8080.
+    #[arg(long, env = "HEADROOM_HEAD", value_name = "URL", conflicts_with_all = ["proc_root", "sys_root"])]
+    pub head: Option<String>,
+    /// Which of its nodes; may be left out where it has only one.
+    #[arg(long, value_name = "ID", requires = "head")]
+    pub node: Option<String>,
 }
 
 /// The options of `headroom serve`.

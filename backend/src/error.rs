@@ -55,6 +55,24 @@ pub enum Error {
     /// The server or its signals failed.
     #[error("the server failed")]
     Server(#[source] io::Error),
+    /// A head cannot be asked.
+    #[error("cannot ask the head at {head}: {reason}; an address is such as http://127.0.0.1:8080")]
+    Ask {
+        /// The address that was named.
+        head: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The head has no such node, or several to choose from.
+    #[error("say with --node which node of {head} is meant{}; there are: {ids}", .node.as_ref().map_or_else(String::new, |node| format!(" (it has no {node:?})")))]
+    WhichNode {
+        /// The head.
+        head: String,
+        /// The node that was named.
+        node: Option<String>,
+        /// Nodes there are.
+        ids: String,
+    },
     /// Standard output cannot be written.
     #[error("cannot write the output")]
     Output(#[source] io::Error),
@@ -68,8 +86,13 @@ impl Error {
             Self::SettingsFile { .. }
             | Self::Settings { .. }
             | Self::Environment { .. }
-            | Self::Exposed(_) => 2,
-            Self::Listen { .. } | Self::Probe(_) | Self::Server(_) | Self::Output(_) => 1,
+            | Self::Exposed(_)
+            | Self::WhichNode { .. } => 2,
+            Self::Listen { .. }
+            | Self::Probe(_)
+            | Self::Server(_)
+            | Self::Ask { .. }
+            | Self::Output(_) => 1,
         }
     }
 
@@ -84,6 +107,16 @@ impl Error {
 /// `eprintln` would.
 pub fn tell(message: impl fmt::Display) {
     writeln!(io::stderr(), "headroom: {message}").ok();
+}
+
+/// Writes what was asked for to standard output. That nobody reads it any more is no error.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // `headroom free | head -1` has what it wants.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(()),
+    }
 }
 
 /// An error with its causes; see [`Error::chain`].

@@ -6,15 +6,21 @@
 pub mod feed;
 pub mod fleet;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use shared::wire::{AgentMessage, Encoding, FeedMessage, FeedRequest, NodeState};
+use shared::NodeId;
+use shared::usage::Usage;
+use shared::wire::{
+    AgentMessage, AgentRequest, Encoding, FeedMessage, FeedRequest, NodeState, NodeSurvey,
+    NodeUsage,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::error::tell;
 use feed::{Feed, FollowerId, Following};
-use fleet::{Fleet, LinkId};
+use fleet::{Fleet, LinkId, NodeDetail};
 
 /// Commands that may wait for the head.
 const QUEUE: usize = 256;
@@ -23,17 +29,24 @@ const GATHER_MS: u64 = 100;
 /// A delta is sent at least this often, in ms, even if it is empty: silence means a broken link.
 const HEARTBEAT_MS: u64 = 1000;
 
+/// Requests that may wait for one agent. They repeat themselves: one that finds no room is no loss.
+const AGENT_QUEUE: usize = 4;
+/// Scripts at most that wait for a sweep.
+const MOST_WAITING: usize = 64;
+
 /// The head has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the head has ended")]
 pub struct HeadGone;
 
 enum Command {
-    Connect(oneshot::Sender<LinkId>),
+    Connect(oneshot::Sender<(LinkId, mpsc::Receiver<AgentRequest>)>),
     Report(LinkId, Box<AgentMessage>),
     Follow(Encoding, oneshot::Sender<Option<Following>>),
     Request(FollowerId, FeedRequest),
     Nodes(oneshot::Sender<Vec<NodeState>>),
+    Detail(NodeId, oneshot::Sender<Option<NodeDetail>>),
+    Usage(NodeId, oneshot::Sender<Usage>),
     Stop,
 }
 
@@ -53,8 +66,8 @@ pub fn new(build: String, now_ms: impl Fn() -> u64) -> (Head, impl Future<Output
 impl Head {
     /// Lets an agent report.
     pub async fn connect(&self) -> Result<AgentLink, HeadGone> {
-        let link = self.ask(Command::Connect).await?;
-        Ok(AgentLink { link, commands: self.commands.clone() })
+        let (link, requests) = self.ask(Command::Connect).await?;
+        Ok(AgentLink { link, commands: self.commands.clone(), requests })
     }
 
     /// Follows the feed, from a snapshot on. `None` if as many follow it already as the head serves.
@@ -74,6 +87,17 @@ impl Head {
     /// Every node, in the order they joined.
     pub async fn nodes(&self) -> Result<Vec<NodeState>, HeadGone> {
         self.ask(Command::Nodes).await
+    }
+
+    /// All that is known of the node with this id.
+    pub async fn detail(&self, id: NodeId) -> Result<Option<NodeDetail>, HeadGone> {
+        self.ask(|answer| Command::Detail(id, answer)).await
+    }
+
+    /// Who has the memory of the node with this id: the next sweep over it. An error is also a node
+    /// that is not there, or too many who ask.
+    pub async fn usage(&self, id: NodeId) -> Result<Usage, HeadGone> {
+        self.ask(|answer| Command::Usage(id, answer)).await
     }
 
     /// Ends the head. All who follow the feed see its end.
@@ -96,6 +120,7 @@ impl Head {
 pub struct AgentLink {
     link: LinkId,
     commands: mpsc::Sender<Command>,
+    requests: mpsc::Receiver<AgentRequest>,
 }
 
 impl AgentLink {
@@ -104,12 +129,49 @@ impl AgentLink {
         let report = Command::Report(self.link, Box::new(message));
         self.commands.send(report).await.map_err(|_| HeadGone)
     }
+
+    /// What the head asks for next.
+    pub async fn next(&mut self) -> Result<AgentRequest, HeadGone> {
+        self.requests.recv().await.ok_or(HeadGone)
+    }
+}
+
+/// The ways to the agents, and the scripts that wait for what they find.
+#[derive(Default)]
+struct Agents {
+    links: LinkId,
+    requests: HashMap<LinkId, mpsc::Sender<AgentRequest>>,
+    waiting: Vec<(u32, oneshot::Sender<Usage>)>,
+}
+
+impl Agents {
+    fn connect(&mut self) -> (LinkId, mpsc::Receiver<AgentRequest>) {
+        self.requests.retain(|_, requests| !requests.is_closed());
+        self.links += 1;
+        let (sender, requests) = mpsc::channel(AGENT_QUEUE);
+        self.requests.insert(self.links, sender);
+        (self.links, requests)
+    }
+
+    /// Lets the agent behind `link` look who has its node's memory.
+    fn look(&self, link: LinkId) {
+        if let Some(requests) = self.requests.get(&link) {
+            requests.try_send(AgentRequest::Look {}).ok();
+        }
+    }
+
+    /// Passes a sweep over `node` on to those who wait for it.
+    fn answer(&mut self, node: u32, usage: &Usage) {
+        for (_, answer) in self.waiting.extract_if(.., |(other, _)| *other == node) {
+            answer.send(usage.clone()).ok();
+        }
+    }
 }
 
 async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn() -> u64) {
     let mut fleet = Fleet::default();
     let mut feed = Feed::default();
-    let mut links: LinkId = 0;
+    let mut agents = Agents::default();
     let mut last_flush_ms = now_ms();
     loop {
         let due_ms = last_flush_ms + if fleet.is_dirty() { GATHER_MS } else { HEARTBEAT_MS };
@@ -126,12 +188,24 @@ async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn(
         };
         match command {
             Some(Command::Connect(answer)) => {
-                links += 1;
-                answer.send(links).ok();
+                answer.send(agents.connect()).ok();
             }
             Some(Command::Report(link, message)) => {
-                if let Err(refusal) = fleet.report(link, *message, now_ms()) {
-                    tell(format_args!("a report was refused: {refusal}"));
+                let of_node = fleet.number(link);
+                match (*message, of_node) {
+                    // Nobody keeps a sweep: who has the memory is only of interest while it is so.
+                    (AgentMessage::Usage(usage), Some(node)) => {
+                        agents.answer(node, &usage);
+                        feed.show_usage(NodeUsage { node, usage }, now_ms());
+                    }
+                    (message, of_node) => {
+                        if let (AgentMessage::Survey(survey), Some(node)) = (&message, of_node) {
+                            feed.show_survey(NodeSurvey { node, survey: survey.clone() });
+                        }
+                        if let Err(refusal) = fleet.report(link, message, now_ms()) {
+                            tell(format_args!("a report was refused: {refusal}"));
+                        }
+                    }
                 }
             }
             Some(Command::Follow(encoding, answer)) => {
@@ -141,9 +215,35 @@ async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn(
             Some(Command::Request(follower, FeedRequest::Resync {})) => feed.resync(follower),
             Some(Command::Request(follower, FeedRequest::Watch { node })) => {
                 feed.send(follower, &FeedMessage::Window(fleet.window(node)));
+                if let Some(survey) = fleet.survey(node) {
+                    let survey = NodeSurvey { node, survey: survey.clone() };
+                    feed.send(follower, &FeedMessage::Survey(survey));
+                }
+                if fleet.link(node).is_some() {
+                    feed.watch(follower, node);
+                }
+            }
+            Some(Command::Request(follower, FeedRequest::Look { node })) => {
+                if let Some(link) = fleet.link(node) {
+                    feed.look(follower, node, now_ms());
+                    agents.look(link);
+                }
             }
             Some(Command::Nodes(answer)) => {
                 answer.send(fleet.nodes().cloned().collect()).ok();
+            }
+            Some(Command::Detail(id, answer)) => {
+                answer.send(fleet.detail(&id)).ok();
+            }
+            Some(Command::Usage(id, answer)) => {
+                let node = fleet.number_of(&id);
+                agents.waiting.retain(|(_, answer)| !answer.is_closed());
+                if let Some((node, link)) = node.and_then(|node| Some((node, fleet.link(node)?)))
+                    && agents.waiting.len() < MOST_WAITING
+                {
+                    agents.waiting.push((node, answer));
+                    agents.look(link);
+                }
             }
             Some(Command::Stop) | None => return,
         }

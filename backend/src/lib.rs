@@ -8,6 +8,9 @@
 //! * [`head`]: the task that owns the fleet. Knows no HTTP, and is told the time.
 //! * [`web`]: serves what the head knows. Never reads a node.
 //! * [`free`]: `headroom free`.
+//! * [`explain`]: `headroom explain`.
+//! * [`ask`]: asks a head over HTTP.
+//! * [`table`]: tables and paragraphs for the terminal.
 //! * [`serve`]: puts agent, head and web together until a signal ends them.
 //! * [`clock`]: the clocks of this machine.
 //! * [`error`]: why a command ended, and with which exit code.
@@ -16,11 +19,14 @@
 //! it over the channel that all agents use.
 
 pub mod agent;
+pub mod ask;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod explain;
 pub mod free;
 pub mod head;
 pub mod probe;
 pub mod serve;
+pub mod table;
 pub mod web;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
-use headroom::{config, free, serve};
+use headroom::{config, explain, free, serve};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -23,5 +23,6 @@ fn run(cli: Cli) -> Result<(), Error> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(&args.resolve()?),
         Command::Free(args) => free::run(&args),
+        Command::Explain(args) => explain::run(&args),
     }
 }

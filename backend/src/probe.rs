@@ -2,6 +2,7 @@
 
 mod files;
 pub mod host;
+mod limits;
 pub mod parse;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
@@ -14,7 +15,8 @@ use shared::field::Source;
 use shared::{Field, Sample};
 
 use files::KeptFile;
-use parse::BadLine;
+use limits::Limits;
+use parse::Layout;
 
 /// The trees that are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,13 @@ pub struct Roots {
     pub proc: PathBuf,
     /// What stands for `/sys`.
     pub sys: PathBuf,
+}
+
+impl Roots {
+    /// The file that `source` is.
+    fn file(&self, source: Source) -> PathBuf {
+        self.proc.join(source.path().trim_start_matches("/proc/"))
+    }
 }
 
 /// Why a node cannot be read.
@@ -50,14 +59,23 @@ pub struct Taken {
     pub complaints: Vec<String>,
 }
 
-type Parse = fn(&[u8], &mut Sample) -> Result<(), BadLine>;
+/// Between two looks around: readings.
+const LOOK_AROUND: u32 = 60;
 
 /// The files of a reading, kept open between readings.
 pub struct Probe {
-    files: Vec<(KeptFile, Parse)>,
+    roots: Roots,
+    page_size: u64,
+    texts: [(Source, KeptFile, Layout); 5],
     frequencies: Vec<KeptFile>,
     temperature: Option<KeptFile>,
-    meminfo: PathBuf,
+    under_voltage: Option<KeptFile>,
+    zram: Vec<KeptFile>,
+    arcstats: Option<KeptFile>,
+    limits: Limits,
+    /// What was found at the last look around, and when the next one is due, in readings.
+    found: Sample,
+    until_next_look: u32,
     buffer: Vec<u8>,
     #[cfg(not(target_os = "linux"))]
     system: Option<sysinfo::System>,
@@ -67,76 +85,120 @@ impl Probe {
     /// Opens what there is under `roots`. What is missing stays unknown in every reading.
     #[must_use]
     pub fn open(roots: &Roots) -> Self {
-        let parsers: [(Source, Parse); 5] = [
-            (Source::Meminfo, parse::meminfo),
-            (Source::Vmstat, parse::vmstat),
-            (Source::PressureMemory, parse::pressure_memory),
-            (Source::Stat, parse::stat),
-            (Source::Loadavg, parse::loadavg),
-        ];
-        let under_proc =
-            |source: Source| roots.proc.join(source.path().trim_start_matches("/proc/"));
-        let files = parsers.map(|(source, parse)| {
-            let file = KeptFile::open(under_proc(source));
+        let texts = [
+            Source::Meminfo,
+            Source::Vmstat,
+            Source::PressureMemory,
+            Source::Stat,
+            Source::Loadavg,
+        ]
+        .map(|source| {
+            let file = KeptFile::open(roots.file(source));
             // Of /proc/stat only the first line is declared, and the file is long.
-            (if source == Source::Stat { file.only_first(512) } else { file }, parse)
+            let file = if source == Source::Stat { file.only_first(512) } else { file };
+            (source, file, Layout::default())
         });
         Self {
-            files: files.into(),
+            texts,
+            page_size: host::page_size(),
             frequencies: sensors::frequencies(&roots.sys),
             temperature: sensors::temperature(&roots.sys),
-            meminfo: under_proc(Source::Meminfo),
+            under_voltage: None,
+            zram: Vec::new(),
+            arcstats: None,
+            limits: Limits::find(roots),
+            found: Sample::EMPTY,
+            until_next_look: 0,
             buffer: Vec::with_capacity(16 * 1024),
+            roots: roots.clone(),
             #[cfg(not(target_os = "linux"))]
             system: sysinfo::System::new().ok(),
         }
     }
 
     /// Takes one reading. What this kernel lacks is `None`; only a missing total is an error.
+    ///
+    /// What hardly ever changes is looked up with the first reading and then with every sixtieth.
     pub fn read(&mut self) -> Result<Taken, ProbeError> {
+        if self.until_next_look == 0 {
+            self.look_around();
+        }
+        self.until_next_look -= 1;
         let mut taken = Taken { sample: self.base(), complaints: Vec::new() };
-        for (file, parse) in &mut self.files {
+        for (source, file, layout) in &mut self.texts {
             match file.read(&mut self.buffer) {
                 Ok(()) => {}
-                Err(source) if file.path() == self.meminfo && cfg!(target_os = "linux") => {
-                    return Err(ProbeError::Unreadable { path: self.meminfo.clone(), source });
+                Err(error) if *source == Source::Meminfo && cfg!(target_os = "linux") => {
+                    return Err(ProbeError::Unreadable { path: file.path().into(), source: error });
                 }
                 // This kernel lacks it, or a container hides it: its fields stay unknown.
                 Err(_) => continue,
             }
-            if let Err(bad) = parse(&self.buffer, &mut taken.sample) {
+            let sample = &mut taken.sample;
+            let parsed = match source {
+                Source::Meminfo => parse::meminfo(&self.buffer, layout, sample),
+                Source::Vmstat => parse::vmstat(&self.buffer, layout, sample, self.page_size),
+                Source::PressureMemory => parse::pressure_memory(&self.buffer, layout, sample),
+                Source::Stat => parse::stat(&self.buffer, sample),
+                _ => parse::loadavg(&self.buffer, sample),
+            };
+            if let Err(bad) = parsed {
                 taken.complaints.push(format!("{}: {bad}", file.path().display()));
             }
         }
         if taken.sample.get(Field::Total).is_none() {
-            return Err(ProbeError::NoTotal(self.meminfo.clone()));
+            return Err(ProbeError::NoTotal(self.roots.file(Source::Meminfo)));
         }
-        taken.sample.set(Field::CpuFrequency, self.frequency());
-        taken.sample.set(Field::Temperature, self.temperature());
+        self.read_devices(&mut taken.sample);
+        self.limits.read(&mut self.buffer, &mut taken.sample);
         Ok(taken)
     }
 
-    /// What is known before any file is read.
-    #[cfg(target_os = "linux")]
-    #[expect(clippy::unused_self, reason = "other systems ask sysinfo")]
-    fn base(&mut self) -> Sample {
-        Sample::EMPTY
-    }
-
-    /// What is known before any file is read.
-    #[cfg(not(target_os = "linux"))]
-    fn base(&mut self) -> Sample {
-        self.system.as_mut().map_or(Sample::EMPTY, portable::read)
-    }
-
-    /// Of the fastest core, in Hz; the files are in kHz.
-    fn frequency(&mut self) -> Option<u64> {
+    /// Files of one number, or of a few.
+    fn read_devices(&mut self, sample: &mut Sample) {
         let buffer = &mut self.buffer;
-        let khz = self.frequencies.iter_mut().filter_map(|file| file.number(buffer)).max()?;
-        khz.checked_mul(1000)
+        let khz = self.frequencies.iter_mut().filter_map(|file| file.number(buffer)).max();
+        sample.set(Field::CpuFrequency, khz.and_then(|khz| khz.checked_mul(1000)));
+        for (field, file) in [
+            (Field::Temperature, &mut self.temperature),
+            (Field::UnderVoltage, &mut self.under_voltage),
+        ] {
+            sample.set(field, file.as_mut().and_then(|file| file.number(buffer)));
+        }
+        for file in &mut self.zram {
+            if file.read(buffer).is_ok() {
+                parse::zram(buffer, sample);
+            }
+        }
+        if self.arcstats.as_mut().is_some_and(|file| file.read(buffer).is_ok()) {
+            parse::arcstats(buffer, sample);
+        }
     }
 
-    fn temperature(&mut self) -> Option<u64> {
-        self.temperature.as_mut()?.number(&mut self.buffer)
+    /// Looks up what hardly ever changes, and which devices there are.
+    fn look_around(&mut self) {
+        self.until_next_look = LOOK_AROUND;
+        let Self { roots, buffer, found, .. } = self;
+        *found = Sample::EMPTY;
+        if KeptFile::open(roots.file(Source::Zoneinfo)).read(buffer).is_ok() {
+            parse::zoneinfo(buffer, found, self.page_size);
+        }
+        let min_free = roots.file(Source::Sysctl).join(Field::MinFree.def().key);
+        let kib = KeptFile::open(min_free).number(buffer);
+        found.set(Field::MinFree, kib.and_then(|kib| kib.checked_mul(1024)));
+        self.under_voltage = sensors::under_voltage(&roots.sys);
+        self.zram = sensors::zram(&roots.sys);
+        self.arcstats =
+            Some(roots.file(Source::Arcstats)).filter(|path| path.is_file()).map(KeptFile::open);
+        self.limits.look_up(buffer);
+    }
+
+    /// What is known before any file is read.
+    fn base(&mut self) -> Sample {
+        #[cfg(not(target_os = "linux"))]
+        if let Some(system) = &mut self.system {
+            return portable::read(system);
+        }
+        self.found.clone()
     }
 }

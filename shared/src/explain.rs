@@ -1,7 +1,8 @@
 //! What the numbers mean, in sentences: one wording for the page and the terminal.
 
-use crate::memory::Split;
+use crate::memory::{Available, Split};
 use crate::units::human;
+use crate::{Field, Sample};
 
 /// A part of memory that has a name, a meaning and a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,35 @@ pub fn free_and_available(split: &Split) -> String {
         human(available),
         human(reclaimable)
     )
+}
+
+/// What else must be known of the available memory that `sample` tells: that it is estimated, that a
+/// limit leaves less of it here, that some of it is ZFS cache.
+#[must_use]
+pub fn notes(sample: &Sample) -> Vec<String> {
+    let Ok(available) = Available::of(sample) else { return Vec::new() };
+    let mut notes = Vec::new();
+    if available.source.is_estimated() {
+        notes.push(format!(
+            "Estimated, as this kernel does not say it: {}.",
+            available.source.formula()
+        ));
+    }
+    if let Some(limit) = sample.get(Field::Limit) {
+        notes.push(format!(
+            "A control group limits this process to {}: of the {} available on the machine, it can get {}.",
+            human(limit),
+            human(available.bytes),
+            human(available.here)
+        ));
+    }
+    if available.arc > 0 {
+        notes.push(format!(
+            "{} of it is ZFS cache above its floor, added as the kernel does not count it.",
+            human(available.arc)
+        ));
+    }
+    notes
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 //!
 //! * [`field`]: the one table of everything that is read from a node.
 //! * [`sample`]: one reading of one node: a value, or none, for each field.
-//! * [`memory`]: what follows from a sample: used, reclaimable, held back.
+//! * [`memory`]: what can be had: available, used, held back.
+//! * [`breakdown`]: total memory in parts that sum exactly to it.
+//! * [`rosetta`]: the same memory in the words of other tools.
+//! * [`report`]: all that follows from a sample, for scripts.
 //! * [`explain`]: the same in sentences, for page and terminal alike.
 //! * [`rates`]: what two readings tell together: busy CPU, pressure, swapping.
 //! * [`node`]: who a node is, and whether it still speaks.
@@ -18,11 +21,14 @@
 //! Nothing here does I/O or reads a clock, and all of it compiles to WebAssembly.
 
 pub mod backoff;
+pub mod breakdown;
 pub mod explain;
 pub mod field;
 pub mod memory;
 pub mod node;
 pub mod rates;
+pub mod report;
+pub mod rosetta;
 pub mod sample;
 pub mod survey;
 pub mod units;

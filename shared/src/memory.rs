@@ -1,4 +1,4 @@
-//! What follows from one sample about memory. All in bytes.
+//! What can be had of a node's memory, as one sample tells it. All in bytes.
 
 use crate::{Field, Sample};
 
@@ -46,17 +46,18 @@ impl Split {
     /// Splits `sample`.
     ///
     /// `reclaimable` is the file LRU and reclaimable kernel memory, as the kernel counts them when it
-    /// estimates `MemAvailable` (`mm/show_mem.c`, `si_mem_available`). Kernels that do not list the file
-    /// LRU (before 2.6.28) are given `Cached − Shmem + Buffers`, which is nearly the same.
+    /// estimates `MemAvailable` (`mm/show_mem.c`, `si_mem_available`), and what ZFS can give back.
+    /// Kernels that do not list the file LRU (before 2.6.28) are given `Cached − Shmem + Buffers`,
+    /// which is nearly the same.
     pub fn of(sample: &Sample) -> Result<Self, NoSplit> {
-        let need = |field| sample.get(field).ok_or(NoSplit::Missing(field));
-        let total = need(Field::Total)?;
-        let free = need(Field::Free)?;
-        let available = need(Field::Available)?;
-        let reclaimable = reclaimable(sample)?;
+        let total = sample.get(Field::Total).ok_or(NoSplit::Missing(Field::Total))?;
+        let giving = Giving::of(sample)?;
+        let available = giving.available(sample).bytes;
+        let free = giving.free;
 
         let slack = total / DRIFT;
-        let given = free.checked_add(reclaimable).ok_or(NoSplit::Inconsistent)?;
+        let given = giving.sum().ok_or(NoSplit::Inconsistent)?;
+        let reclaimable = given - free;
         if given > total.saturating_add(slack) || available > given.saturating_add(slack) {
             return Err(NoSplit::Inconsistent);
         }
@@ -69,27 +70,163 @@ impl Split {
     }
 }
 
-/// Memory that is dropped when its room is needed: the file LRU and reclaimable kernel memory.
-fn reclaimable(sample: &Sample) -> Result<u64, NoSplit> {
-    let get = |field| sample.get(field);
-    let listed = get(Field::ActiveFile).zip(get(Field::InactiveFile));
-    let files = if let Some((active, inactive)) = listed {
-        active.checked_add(inactive)
-    } else {
-        let cached = get(Field::Cached).ok_or(NoSplit::Missing(Field::Cached))?;
-        cached
-            .saturating_sub(get(Field::Shmem).unwrap_or(0))
-            .checked_add(get(Field::Buffers).unwrap_or(0))
-    };
-    let kernel = get(Field::KernelReclaimable).or(get(Field::SlabReclaimable)).unwrap_or(0);
-    files.and_then(|files| files.checked_add(kernel)).ok_or(NoSplit::Inconsistent)
+/// What new programs can get without swapping, and how that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Available {
+    /// On the whole machine, in bytes.
+    pub bytes: u64,
+    /// How it is known.
+    pub source: Source,
+    /// What of it is ZFS cache that can shrink, in bytes: the kernel does not count it.
+    pub arc: u64,
+    /// What of it this process can get, in bytes: less where a control group limits it.
+    pub here: u64,
+}
+
+/// How available memory is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The kernel says it.
+    Kernel,
+    /// Estimated as newer kernels do, with the zones' own reserves and marks.
+    Zones,
+    /// Estimated with the zones' low marks, for want of their reserves.
+    LowMarks,
+    /// Estimated with low marks that follow from `min_free_kbytes`.
+    MinFree,
+    /// Estimated without knowing any mark: what the kernel holds back is not subtracted.
+    NoMarks,
+}
+
+impl Source {
+    /// Whether it is not the kernel's own number.
+    #[must_use]
+    pub fn is_estimated(self) -> bool {
+        self != Self::Kernel
+    }
+
+    /// The formula, with its files and keys.
+    #[must_use]
+    pub fn formula(self) -> &'static str {
+        match self {
+            Self::Kernel => "MemAvailable in /proc/meminfo",
+            Self::Zones => {
+                "MemFree − reserve + files − min(files/2, low) + reclaimable − min(reclaimable/2, low), \
+                 reserve and low summed from /proc/zoneinfo"
+            }
+            Self::LowMarks => {
+                "MemFree − low + files − min(files/2, low) + reclaimable − min(reclaimable/2, low), low \
+                 summed from /proc/zoneinfo"
+            }
+            Self::MinFree => {
+                "MemFree − low + files − min(files/2, low) + reclaimable − min(reclaimable/2, low), low \
+                 = vm.min_free_kbytes × 5/4"
+            }
+            Self::NoMarks => {
+                "MemFree + files + reclaimable; what the kernel holds back is not known"
+            }
+        }
+    }
+}
+
+impl Available {
+    /// What `sample` tells of available memory. Kernels before 3.14 do not say it: then it is
+    /// estimated as newer ones do. A present 0 is an answer.
+    pub fn of(sample: &Sample) -> Result<Self, NoSplit> {
+        if sample.get(Field::Available).is_some() {
+            // The kernel's own number needs no other line.
+            let giving = Giving::of(sample).unwrap_or_default();
+            return Ok(Giving { arc: arc(sample), ..giving }.available(sample));
+        }
+        Ok(Giving::of(sample)?.available(sample))
+    }
+}
+
+/// What the kernel can give to programs, in bytes.
+#[derive(Clone, Copy, Default)]
+struct Giving {
+    free: u64,
+    /// The file LRU.
+    files: u64,
+    /// Reclaimable kernel memory.
+    kernel: u64,
+    /// What ZFS can give back.
+    arc: u64,
+}
+
+impl Giving {
+    fn of(sample: &Sample) -> Result<Self, NoSplit> {
+        let get = |field| sample.get(field);
+        let need = |field| get(field).ok_or(NoSplit::Missing(field));
+        let free = need(Field::Free)?;
+        let listed = get(Field::ActiveFile).zip(get(Field::InactiveFile));
+        let files = if let Some((active, inactive)) = listed {
+            active.checked_add(inactive)
+        } else {
+            need(Field::Cached)?
+                .saturating_sub(get(Field::Shmem).unwrap_or(0))
+                .checked_add(get(Field::Buffers).unwrap_or(0))
+        };
+        // lxcfs passes on the host's KReclaimable beside the container's SReclaimable.
+        let whole = get(Field::KernelReclaimable).filter(|_| get(Field::Lxcfs) != Some(1));
+        let kernel = whole.or(get(Field::SlabReclaimable)).unwrap_or(0);
+        let giving =
+            Self { free, files: files.ok_or(NoSplit::Inconsistent)?, kernel, arc: arc(sample) };
+        giving.sum().map(|_| giving).ok_or(NoSplit::Inconsistent)
+    }
+
+    fn sum(self) -> Option<u64> {
+        self.free.checked_add(self.files)?.checked_add(self.kernel)?.checked_add(self.arc)
+    }
+
+    fn available(self, sample: &Sample) -> Available {
+        let (of_kernel, source) = match sample.get(Field::Available) {
+            Some(available) => (available, Source::Kernel),
+            None => self.estimate(sample),
+        };
+        let bytes = of_kernel.saturating_add(self.arc);
+        let here = sample.get(Field::LimitLeft).map_or(bytes, |left| left.min(bytes));
+        Available { bytes, source, arc: self.arc, here }
+    }
+
+    /// The kernel's present formula (`mm/show_mem.c`, `si_mem_available`) with the best marks that are
+    /// known.
+    fn estimate(self, sample: &Sample) -> (u64, Source) {
+        let get = |field| sample.get(field);
+        let (reserve, low, source) = match (get(Field::ZoneReserve), get(Field::ZoneLow)) {
+            (Some(reserve), Some(low)) => (reserve, low, Source::Zones),
+            (None, Some(low)) => (low, low, Source::LowMarks),
+            (_, None) => match get(Field::MinFree) {
+                // `mm/page_alloc.c`, `__setup_per_zone_wmarks`: low is min and a quarter of it.
+                Some(min) => (min / 4 * 5, min / 4 * 5, Source::MinFree),
+                None => (0, 0, Source::NoMarks),
+            },
+        };
+        let spare = |amount: u64| amount - (amount / 2).min(low);
+        let given = self.free + spare(self.files) + spare(self.kernel);
+        (given.saturating_sub(reserve), source)
+    }
+}
+
+/// How far the ZFS cache can shrink, in bytes; 0 where there is none.
+fn arc(sample: &Sample) -> u64 {
+    let size = sample.get(Field::ArcSize).unwrap_or(0);
+    size.saturating_sub(sample.get(Field::ArcFloor).unwrap_or(size))
+}
+
+/// The estimate of available memory by this module's own formula, whatever the kernel says: to see
+/// whether they agree. `None` without the zones' marks.
+#[must_use]
+pub fn estimated_from_zones(sample: &Sample) -> Option<u64> {
+    let (bytes, source) = Giving::of(sample).ok()?.estimate(sample);
+    (source == Source::Zones).then_some(bytes)
 }
 
 /// `total − available`: what cannot be had, whoever holds it. `None` if either is unknown or they
 /// contradict each other.
 #[must_use]
 pub fn used(sample: &Sample) -> Option<u64> {
-    sample.get(Field::Total)?.checked_sub(sample.get(Field::Available)?)
+    sample.get(Field::Total)?.checked_sub(Available::of(sample).ok()?.bytes)
 }
 
 /// `swap_total − swap_free`, under the same conditions.
@@ -170,8 +307,49 @@ mod tests {
         let mut sample = sample(ORDINARY);
         sample.set(Field::Available, Some(0));
         assert_eq!(Split::of(&sample).unwrap().held_back, 700);
+        assert_eq!(Available::of(&sample).unwrap().source, Source::Kernel);
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_say_is_estimated_with_the_best_marks() {
+        let mut sample = sample(ORDINARY);
         sample.set(Field::Available, None);
-        assert_eq!(Split::of(&sample), Err(NoSplit::Missing(Field::Available)));
+        let estimate = |sample: &Sample| {
+            let Available { bytes, source, .. } = Available::of(sample).unwrap();
+            (bytes, source)
+        };
+        assert_eq!(estimate(&sample), (700, Source::NoMarks));
+        sample.set(Field::MinFree, Some(32));
+        assert_eq!(estimate(&sample), (700 - 40 - 40 - 25, Source::MinFree));
+        sample.set(Field::ZoneLow, Some(10));
+        assert_eq!(estimate(&sample), (700 - 30, Source::LowMarks));
+        sample.set(Field::ZoneReserve, Some(60));
+        assert_eq!(estimate(&sample), (700 - 60 - 20, Source::Zones));
+        assert_eq!(estimated_from_zones(&sample), Some(620));
+        assert_eq!(Split::of(&sample).unwrap().held_back, 80);
+        sample.set(Field::ZoneReserve, Some(5000));
+        assert_eq!(estimate(&sample).0, 0, "never below nothing");
+    }
+
+    #[test]
+    fn zfs_gives_back_what_is_above_its_floor() {
+        let mut sample = sample(ORDINARY);
+        sample.set(Field::ArcSize, Some(120));
+        sample.set(Field::ArcFloor, Some(20));
+        let available = Available::of(&sample).unwrap();
+        assert_eq!((available.bytes, available.arc, available.here), (700, 100, 700));
+        let split = Split::of(&sample).unwrap();
+        assert_eq!((split.in_use, split.reclaimable, split.held_back), (200, 500, 100));
+        sample.set(Field::ArcFloor, None);
+        assert_eq!(Available::of(&sample).unwrap().arc, 0);
+    }
+
+    #[test]
+    fn a_limit_leaves_less_here() {
+        let mut sample = sample(ORDINARY);
+        sample.set(Field::LimitLeft, Some(50));
+        let available = Available::of(&sample).unwrap();
+        assert_eq!((available.bytes, available.here), (600, 50));
     }
 
     #[test]

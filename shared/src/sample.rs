@@ -9,14 +9,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::Field;
 
 const COUNT: usize = Field::ALL.len();
+const MASK: usize = COUNT.div_ceil(8);
 
 /// One reading of one node. Values are integers in the unit of their [`Field`].
 ///
 /// In JSON it is an object of field ids, `null` for what is missing; ids a reader does not know are
 /// skipped. In postcard it is a presence mask (bytes, lowest field first, no trailing zeros) and the
 /// present values in table order; values of fields a reader does not know are dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample([Option<u64>; COUNT]);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// One bit for each field, lowest first: whether it is known.
+    present: [u8; MASK],
+    /// 0 where a field is not known.
+    values: [u64; COUNT],
+}
 
 impl Default for Sample {
     fn default() -> Self {
@@ -24,19 +30,34 @@ impl Default for Sample {
     }
 }
 
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.iter().filter_map(|(field, value)| Some((field, value?)));
+        f.debug_map().entries(known).finish()
+    }
+}
+
 impl Sample {
     /// Nothing known.
-    pub const EMPTY: Self = Self([None; COUNT]);
+    pub const EMPTY: Self = Self { present: [0; MASK], values: [0; COUNT] };
 
     /// The value of `field`, in the field's unit.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<u64> {
-        self.0[field as usize]
+        let index = field as usize;
+        (self.present[index / 8] & (1 << (index % 8)) != 0).then(|| self.values[index])
     }
 
     /// Sets `field`, in the field's unit.
     pub fn set(&mut self, field: Field, value: Option<u64>) {
-        self.0[field as usize] = value;
+        let index = field as usize;
+        let bit = 1 << (index % 8);
+        if value.is_some() {
+            self.present[index / 8] |= bit;
+        } else {
+            self.present[index / 8] &= !bit;
+        }
+        self.values[index] = value.unwrap_or(0);
     }
 
     /// Each field with its value.
@@ -54,13 +75,9 @@ impl Serialize for Sample {
             }
             return map.end();
         }
-        let mut mask = [0_u8; COUNT.div_ceil(8)];
-        for (index, _) in self.0.iter().enumerate().filter(|(_, value)| value.is_some()) {
-            mask[index / 8] |= 1 << (index % 8);
-        }
-        let used = mask.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        let values: Vec<u64> = self.0.iter().copied().flatten().collect();
-        (&mask[..used], values).serialize(serializer)
+        let used = self.present.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        let values: Vec<u64> = self.iter().filter_map(|(_, value)| value).collect();
+        (&self.present[..used], values).serialize(serializer)
     }
 }
 
@@ -80,8 +97,8 @@ impl<'de> Deserialize<'de> for Sample {
         let mut sample = Self::EMPTY;
         let ids = (0..mask.len() * 8).filter(|id| mask[id / 8] & (1 << (id % 8)) != 0);
         for (id, value) in ids.zip(values) {
-            if let Some(slot) = sample.0.get_mut(id) {
-                *slot = Some(value);
+            if let Some(&field) = Field::ALL.get(id) {
+                sample.set(field, Some(value));
             }
         }
         Ok(sample)

@@ -10,21 +10,31 @@ pub const SPAN_MS: u64 = 5 * 60 * 1000;
 pub const STEP_MS: u64 = 1000;
 
 /// Recent readings in the order of their time, at most one for each second of the last five minutes.
-#[derive(Clone, Debug, Default, PartialEq)]
+///
+/// A reading is kept as its difference from the one before: of a whole table little changes within a
+/// second, so that five minutes take tens of kilobytes, not hundreds.
+#[derive(Clone, Debug, Default)]
 pub struct Window {
-    readings: VecDeque<Reading>,
+    /// The oldest and the newest, whole; the same if there is only one.
+    ends: Option<(Reading, Reading)>,
+    /// The one before the newest, if there is one.
+    before_last: Option<Reading>,
+    /// What leads from the oldest to the newest, step by step.
+    steps: VecDeque<u8>,
+    /// Bytes of the last step.
+    last_step: usize,
+    count: usize,
 }
 
 impl Window {
     /// Readings at most.
     pub const CAPACITY: usize = (SPAN_MS / STEP_MS) as usize + 1;
 
-    /// A window of `readings`, whatever their order and number. It has room for all it will ever
-    /// hold, so that what is watched for long does not grow.
+    /// A window of `readings`, whatever their order and number.
     #[must_use]
     pub fn of(mut readings: Vec<Reading>) -> Self {
         readings.sort_by_key(|reading| reading.at_ms);
-        let mut window = Self { readings: VecDeque::with_capacity(Self::CAPACITY) };
+        let mut window = Self::default();
         for reading in readings {
             window.push(reading);
         }
@@ -34,63 +44,240 @@ impl Window {
     /// Adds the newest reading. One of the same second as the last takes its place; one older than
     /// the last is dropped.
     pub fn push(&mut self, reading: Reading) {
-        if let Some(last) = self.readings.back() {
+        if let Some((_, last)) = &self.ends {
             if reading.at_ms < last.at_ms {
                 return;
             }
             if reading.at_ms / STEP_MS == last.at_ms / STEP_MS {
-                self.readings.pop_back();
+                self.pop_back();
             }
         }
-        let oldest = reading.at_ms.saturating_sub(SPAN_MS);
-        while self.readings.front().is_some_and(|first| first.at_ms < oldest)
-            || self.readings.len() >= Self::CAPACITY
+        let oldest_ms = reading.at_ms.saturating_sub(SPAN_MS);
+        while self.ends.as_ref().is_some_and(|(first, _)| first.at_ms < oldest_ms)
+            || self.count >= Self::CAPACITY
         {
-            self.readings.pop_front();
+            self.pop_front();
         }
-        self.readings.push_back(reading);
+        match &mut self.ends {
+            None => self.ends = Some((reading.clone(), reading)),
+            Some((_, last)) => {
+                let length = self.steps.len();
+                packed::write(last, &reading, &mut self.steps);
+                self.last_step = self.steps.len() - length;
+                self.before_last = Some(std::mem::replace(last, reading));
+            }
+        }
+        self.count += 1;
+    }
+
+    /// Takes the newest away, to put another in its place: the one before it becomes the newest, and
+    /// what was before that is not looked up.
+    fn pop_back(&mut self) {
+        self.count -= 1;
+        match (&mut self.ends, self.before_last.take()) {
+            (Some((_, last)), Some(before)) => {
+                *last = before;
+                self.steps.truncate(self.steps.len() - self.last_step);
+            }
+            _ => self.ends = None,
+        }
+    }
+
+    fn pop_front(&mut self) {
+        if self.count <= 1 {
+            *self = Self::default();
+        } else if let Some((first, _)) = &mut self.ends {
+            packed::read(first, &mut std::iter::from_fn(|| self.steps.pop_front()));
+            self.count -= 1;
+            if self.count == 1 {
+                self.before_last = None;
+            }
+        }
+    }
+
+    /// How many readings there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// The readings, oldest first.
-    #[must_use]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Reading> + ExactSizeIterator {
-        self.readings.iter()
+    pub fn iter(&self) -> impl Iterator<Item = Reading> + '_ {
+        let mut steps = self.steps.iter().copied();
+        let mut next = self.ends.as_ref().map(|(first, _)| first.clone());
+        let mut left = self.count;
+        std::iter::from_fn(move || {
+            left = left.checked_sub(1)?;
+            let reading = next.clone()?;
+            if left > 0 {
+                packed::read(next.as_mut()?, &mut steps);
+            }
+            Some(reading)
+        })
     }
 
     /// The newest reading.
     #[must_use]
     pub fn last(&self) -> Option<&Reading> {
-        self.readings.back()
+        self.ends.as_ref().map(|(_, last)| last)
+    }
+
+    /// The one before the newest.
+    #[must_use]
+    pub fn before_last(&self) -> Option<&Reading> {
+        self.before_last.as_ref()
+    }
+
+    /// Bytes that its readings take, the three that are kept whole left out.
+    #[must_use]
+    pub fn packed_bytes(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+/// A reading as its difference from the one before: how far both clocks went on, how many fields
+/// changed, and each of them as the distance from the last one that did, a bit for whether it became
+/// unknown, and otherwise by how much it changed.
+mod packed {
+    use std::collections::VecDeque;
+
+    use crate::Field;
+    use crate::wire::Reading;
+
+    pub(super) fn write(from: &Reading, to: &Reading, out: &mut VecDeque<u8>) {
+        number(zigzag(to.at_ms.wrapping_sub(from.at_ms)), out);
+        number(zigzag(to.uptime_us.wrapping_sub(from.uptime_us)), out);
+        let changed = |field: &&Field| from.sample.get(**field) != to.sample.get(**field);
+        number(Field::ALL.iter().filter(changed).count() as u64, out);
+        let mut next = 0;
+        for field in Field::ALL.iter().filter(changed) {
+            let id = *field as u64;
+            let value = to.sample.get(*field);
+            number((id - next) << 1 | u64::from(value.is_none()), out);
+            if let Some(value) = value {
+                number(zigzag(value.wrapping_sub(from.sample.get(*field).unwrap_or(0))), out);
+            }
+            next = id + 1;
+        }
+    }
+
+    /// Makes of `reading` the one after it.
+    pub(super) fn read(reading: &mut Reading, bytes: &mut impl Iterator<Item = u8>) {
+        reading.at_ms = reading.at_ms.wrapping_add(unzigzag(take(bytes)));
+        reading.uptime_us = reading.uptime_us.wrapping_add(unzigzag(take(bytes)));
+        let mut next = 0;
+        for _ in 0..take(bytes) {
+            let tag = take(bytes);
+            let id = next + (tag >> 1);
+            next = id + 1;
+            // Written by this program, so that every id is one of the table.
+            let Some(&field) = Field::ALL.get(id as usize) else { return };
+            let value = (tag & 1 == 0).then(|| {
+                let old = reading.sample.get(field).unwrap_or(0);
+                old.wrapping_add(unzigzag(take(bytes)))
+            });
+            reading.sample.set(field, value);
+        }
+    }
+
+    /// Small differences of either sign become small numbers.
+    fn zigzag(difference: u64) -> u64 {
+        (difference << 1) ^ (0_u64.wrapping_sub(difference >> 63))
+    }
+
+    fn unzigzag(number: u64) -> u64 {
+        (number >> 1) ^ (0_u64.wrapping_sub(number & 1))
+    }
+
+    /// Seven bits a byte, lowest first; the eighth says that more follow.
+    fn number(mut number: u64, out: &mut VecDeque<u8>) {
+        while number >= 0x80 {
+            out.push_back(number as u8 | 0x80);
+            number >>= 7;
+        }
+        out.push_back(number as u8);
+    }
+
+    fn take(bytes: &mut impl Iterator<Item = u8>) -> u64 {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = bytes.next().unwrap_or(0);
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        number
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sample;
+    use crate::{Field, Sample};
     use proptest::prelude::*;
 
     fn reading(at_ms: u64) -> Reading {
         Reading { at_ms, uptime_us: at_ms * 1000, sample: Sample::EMPTY }
     }
 
+    /// Some fields of a sample, whatever they hold.
+    fn values() -> impl Strategy<Value = Vec<(usize, Option<u64>)>> {
+        let value = prop_oneof![Just(None), (0_u64..9).prop_map(Some), any::<u64>().prop_map(Some)];
+        proptest::collection::vec((0..Field::ALL.len(), value), 0..5)
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
-        fn agrees_with_a_naive_model(steps in proptest::collection::vec(0_u64..4000, 0..900)) {
+        fn agrees_with_a_naive_model(
+            steps in proptest::collection::vec((0_u64..4000, values()), 0..500)
+        ) {
             let mut window = Window::default();
-            let mut naive: Vec<u64> = Vec::new();
-            let mut now = 0;
-            for step in steps {
-                now += step;
-                window.push(reading(now));
-                naive.retain(|at| at / STEP_MS != now / STEP_MS);
-                naive.push(now);
+            let mut naive: Vec<Reading> = Vec::new();
+            let mut next = reading(0);
+            for (step, values) in steps {
+                next.at_ms += step;
+                next.uptime_us = next.uptime_us.wrapping_mul(3) + step;
+                for (index, value) in values {
+                    next.sample.set(Field::ALL[index], value);
+                }
+                window.push(next.clone());
+                naive.retain(|old| old.at_ms / STEP_MS != next.at_ms / STEP_MS);
+                naive.push(next.clone());
+                naive.retain(|old| old.at_ms + SPAN_MS >= next.at_ms);
+                prop_assert_eq!(window.last(), naive.last());
+                prop_assert_eq!(window.before_last(), naive.iter().rev().nth(1));
+                prop_assert_eq!(window.len(), naive.len());
             }
-            naive.retain(|at| at + SPAN_MS >= now);
-            let kept: Vec<u64> = window.iter().map(|reading| reading.at_ms).collect();
-            prop_assert_eq!(&kept, &naive);
-            prop_assert!(kept.len() <= Window::CAPACITY);
+            prop_assert!(naive.len() <= Window::CAPACITY);
+            prop_assert_eq!(window.iter().collect::<Vec<_>>(), naive);
         }
+    }
+
+    #[test]
+    fn little_change_takes_little_room() {
+        let mut last = reading(0);
+        for &field in Field::ALL {
+            last.sample.set(field, Some(1 << 32));
+        }
+        let mut window = Window::default();
+        for second in 0..400 {
+            last.at_ms = second * 1000;
+            for &field in &Field::ALL[..30] {
+                last.sample.set(field, last.sample.get(field).map(|value| value - 4096));
+            }
+            window.push(last.clone());
+        }
+        assert_eq!(window.len(), Window::CAPACITY);
+        assert!(window.packed_bytes() < 150 * Window::CAPACITY, "{}", window.packed_bytes());
     }
 
     #[test]

@@ -12,6 +12,8 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::survey::Survey;
+use crate::usage::Usage;
 use crate::{NodeFacts, NodeId, Sample};
 
 /// The version of the rules above. It changes only when they are broken on purpose.
@@ -78,6 +80,10 @@ pub enum FeedMessage {
     Delta(Delta),
     /// The recent past of one node: the answer to [`FeedRequest::Watch`].
     Window(NodeWindow),
+    /// A node's latest survey, to those who watch it: after its window, and whenever it changes.
+    Survey(NodeSurvey),
+    /// A sweep over a node, to those who look at it: the answers to [`FeedRequest::Look`].
+    Usage(NodeUsage),
 }
 
 /// See [`FeedMessage::Snapshot`].
@@ -137,6 +143,27 @@ pub struct NodeWindow {
     pub readings: Vec<Reading>,
 }
 
+/// See [`FeedMessage::Survey`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeSurvey {
+    /// The node's number; see [`NodeState::node`].
+    pub node: u32,
+    /// The survey.
+    pub survey: Survey,
+}
+
+/// See [`FeedMessage::Usage`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeUsage {
+    /// The node's number; see [`NodeState::node`].
+    pub node: u32,
+    /// The sweep.
+    pub usage: Usage,
+}
+
+/// How long a look lasts, in ms: who goes on looking asks again before.
+pub const LOOK_MS: u32 = 10_000;
+
 /// What whoever follows the feed may ask of the head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -148,6 +175,11 @@ pub enum FeedRequest {
     },
     /// Send a snapshot.
     Resync {},
+    /// Gather who has a node's memory, and send it for the next [`LOOK_MS`].
+    Look {
+        /// The node's number; see [`NodeState::node`].
+        node: u32,
+    },
 }
 
 /// What an agent tells the head.
@@ -160,6 +192,18 @@ pub enum AgentMessage {
     Readings(Vec<AgentReading>),
     /// It cannot read its node at present, and why, in a sentence for people.
     Trouble(String),
+    /// What it found when it last looked around.
+    Survey(Survey),
+    /// Who has the memory, for as long as somebody looks.
+    Usage(Usage),
+}
+
+/// What the head asks of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentRequest {
+    /// Gather who has the memory for the next [`LOOK_MS`].
+    Look {},
 }
 
 /// See [`AgentMessage::Hello`].
@@ -196,15 +240,19 @@ pub trait Message: Serialize + DeserializeOwned {
 }
 
 impl Message for FeedMessage {
-    const KINDS: &[&str] = &["snapshot", "delta", "window"];
+    const KINDS: &[&str] = &["snapshot", "delta", "window", "survey", "usage"];
 }
 
 impl Message for FeedRequest {
-    const KINDS: &[&str] = &["watch", "resync"];
+    const KINDS: &[&str] = &["watch", "resync", "look"];
 }
 
 impl Message for AgentMessage {
-    const KINDS: &[&str] = &["hello", "readings", "trouble"];
+    const KINDS: &[&str] = &["hello", "readings", "trouble", "survey", "usage"];
+}
+
+impl Message for AgentRequest {
+    const KINDS: &[&str] = &["look"];
 }
 
 /// Why bytes are not a message.

@@ -5,10 +5,12 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use shared::survey::{Finding, Severity, Survey, SwapArea, ZramDevice};
+use shared::usage::{GroupUsage, ProcessUsage, Usage};
 use shared::wire::{
-    AgentMessage, AgentReading, Delta, FeedMessage, FeedRequest, Hello, Message, NodeReading,
-    NodeState, NodeTrouble, NodeWindow, PROTOCOL, Reading, Snapshot, from_json, from_postcard,
-    peek_snapshot, to_json, to_postcard,
+    AgentMessage, AgentReading, AgentRequest, Delta, FeedMessage, FeedRequest, Hello, Message,
+    NodeReading, NodeState, NodeSurvey, NodeTrouble, NodeUsage, NodeWindow, PROTOCOL, Reading,
+    Snapshot, from_json, from_postcard, peek_snapshot, to_json, to_postcard,
 };
 use shared::{Field, NodeFacts, NodeId, Sample};
 
@@ -58,6 +60,71 @@ fn nodes() -> impl Strategy<Value = NodeState> {
     )
 }
 
+fn surveys() -> impl Strategy<Value = Survey> {
+    (option::of(any::<u64>()), option::of(".*"), vec((".*", any::<u64>(), any::<i32>()), 0..3))
+        .prop_map(|(bytes, text, areas)| Survey {
+            installed: bytes,
+            handed: None,
+            numa_nodes: None,
+            container: text.clone(),
+            zram: vec![ZramDevice { algorithm: text, ..ZramDevice::default() }],
+            findings: areas
+                .iter()
+                .map(|(name, ..)| Finding {
+                    id: name.clone(),
+                    severity: Severity::Warning,
+                    finding: name.clone(),
+                    evidence: String::new(),
+                    fix: name.clone(),
+                })
+                .collect(),
+            swaps: areas
+                .into_iter()
+                .map(|(name, size, priority)| SwapArea {
+                    name,
+                    size,
+                    priority,
+                    ..SwapArea::default()
+                })
+                .collect(),
+        })
+}
+
+fn usages() -> impl Strategy<Value = Usage> {
+    (
+        any::<u64>(),
+        vec((any::<u32>(), ".*", any::<u64>(), option::of(any::<u64>())), 0..3),
+        option::of(".*"),
+    )
+        .prop_map(|(uptime_us, rows, no_groups)| Usage {
+            uptime_us,
+            took_us: uptime_us,
+            process_count: 9,
+            processes: rows
+                .iter()
+                .map(|(pid, name, anon, pss)| ProcessUsage {
+                    pid: *pid,
+                    name: name.clone(),
+                    anon: *anon,
+                    pss: *pss,
+                    ..ProcessUsage::default()
+                })
+                .collect(),
+            group_count: 3,
+            groups: rows
+                .into_iter()
+                .map(|(_, name, current, limit)| GroupUsage {
+                    path: name.clone(),
+                    name,
+                    current,
+                    limit,
+                    ..GroupUsage::default()
+                })
+                .collect(),
+            no_groups,
+        })
+}
+
 fn feed_messages() -> impl Strategy<Value = FeedMessage> {
     prop_oneof![
         (any::<u64>(), ".*", vec(nodes(), 0..3)).prop_map(|(seq, build, nodes)| {
@@ -81,6 +148,10 @@ fn feed_messages() -> impl Strategy<Value = FeedMessage> {
             }),
         (any::<u32>(), vec(readings(), 0..4))
             .prop_map(|(node, readings)| FeedMessage::Window(NodeWindow { node, readings })),
+        (any::<u32>(), surveys())
+            .prop_map(|(node, survey)| FeedMessage::Survey(NodeSurvey { node, survey })),
+        (any::<u32>(), usages())
+            .prop_map(|(node, usage)| FeedMessage::Usage(NodeUsage { node, usage })),
     ]
 }
 
@@ -88,6 +159,7 @@ fn feed_requests() -> impl Strategy<Value = FeedRequest> {
     prop_oneof![
         any::<u32>().prop_map(|node| FeedRequest::Watch { node }),
         Just(FeedRequest::Resync {}),
+        any::<u32>().prop_map(|node| FeedRequest::Look { node }),
     ]
 }
 
@@ -111,6 +183,8 @@ fn agent_messages() -> impl Strategy<Value = AgentMessage> {
                 .collect()
         )),
         ".*".prop_map(AgentMessage::Trouble),
+        surveys().prop_map(AgentMessage::Survey),
+        usages().prop_map(AgentMessage::Usage),
     ]
 }
 
@@ -137,6 +211,7 @@ proptest! {
         survives(&feed);
         survives(&request);
         survives(&agent);
+        survives(&AgentRequest::Look {});
     }
 
     #[test]
@@ -194,6 +269,63 @@ fn golden_bytes() {
         ..NodeFacts::default()
     };
     let reading = Reading { at_ms: 1000, uptime_us: 5, sample: sample.clone() };
+    let survey = Survey {
+        installed: Some(8),
+        handed: Some(7),
+        numa_nodes: Some(2),
+        container: Some("c".into()),
+        swaps: vec![SwapArea {
+            name: "s".into(),
+            kind: "file".into(),
+            size: 6,
+            used: 5,
+            priority: -2,
+        }],
+        zram: vec![ZramDevice {
+            name: "z".into(),
+            promised: 9,
+            algorithm: Some("a".into()),
+            original: 8,
+            compressed: 3,
+            used: 4,
+            is_swap: true,
+        }],
+        findings: vec![Finding {
+            id: "i".into(),
+            severity: Severity::Note,
+            finding: "f".into(),
+            evidence: "e".into(),
+            fix: "x".into(),
+        }],
+    };
+    let usage = Usage {
+        uptime_us: 5,
+        took_us: 6,
+        process_count: 2,
+        processes: vec![ProcessUsage {
+            pid: 3,
+            name: "p".into(),
+            anon: 4,
+            shmem: 5,
+            file: 6,
+            swap: 7,
+            pss: Some(8),
+        }],
+        group_count: 1,
+        groups: vec![GroupUsage {
+            path: "/g".into(),
+            name: "g".into(),
+            kind: "k".into(),
+            current: 9,
+            inactive_file: 8,
+            swap: Some(7),
+            limit: Some(6),
+            high: None,
+            oom_kills: Some(5),
+            limit_hits: Some(4),
+        }],
+        no_groups: Some("n".into()),
+    };
     let node = NodeState {
         node: 7,
         id: NodeId::from_host_name("pi"),
@@ -231,6 +363,12 @@ fn golden_bytes() {
         })),
         agent(AgentMessage::Readings(vec![AgentReading { seq: 1, uptime_us: 5, sample }])),
         agent(AgentMessage::Trouble("t".into())),
+        feed(FeedMessage::Survey(NodeSurvey { node: 7, survey: survey.clone() })),
+        feed(FeedMessage::Usage(NodeUsage { node: 7, usage: usage.clone() })),
+        hex(&to_postcard(&FeedRequest::Look { node: 7 }).unwrap()),
+        agent(AgentMessage::Survey(survey)),
+        agent(AgentMessage::Usage(usage)),
+        hex(&to_postcard(&AgentRequest::Look {}).unwrap()),
     ];
     let golden = include_str!("golden.txt");
     assert_eq!(actual.join("\n"), golden.trim_end());

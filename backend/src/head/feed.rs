@@ -2,10 +2,11 @@
 //! are short, and one that is full gets the newest state later, never a backlog.
 
 use std::cell::{LazyCell, OnceCell};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use shared::wire::{self, Delta, Encoding, FeedMessage, Snapshot};
+use shared::wire::{self, Delta, Encoding, FeedMessage, LOOK_MS, NodeSurvey, NodeUsage, Snapshot};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::error::tell;
@@ -42,7 +43,14 @@ struct Follower {
     encoding: Encoding,
     frames: mpsc::Sender<Frame>,
     needs_snapshot: bool,
+    /// The nodes it watches.
+    watches: BTreeSet<u32>,
+    /// The nodes it looks into, and until when, in ms of the head's clock.
+    looks: Vec<(u32, u64)>,
 }
+
+/// Nodes that one follower looks into at once.
+const MOST_LOOKS: usize = 8;
 
 impl Follower {
     /// Queues a frame, or remembers that it missed one.
@@ -52,6 +60,14 @@ impl Follower {
             // One who left is dropped with the next delta.
             Some(Err(TrySendError::Full(_) | TrySendError::Closed(_))) | None => true,
         };
+    }
+
+    /// Queues a frame that is no part of the numbered deltas: it stands in for no snapshot that is
+    /// still due. One that finds no room makes a snapshot due, after which followers ask anew.
+    fn offer_beside(&mut self, frame: Option<Frame>) {
+        let was_due = self.needs_snapshot;
+        self.offer(frame);
+        self.needs_snapshot |= was_due;
     }
 }
 
@@ -76,26 +92,70 @@ impl Feed {
         self.joined += 1;
         let id = FollowerId(self.joined);
         let (sender, frames) = mpsc::channel(QUEUE);
-        let mut follower = Follower { id, encoding, frames: sender, needs_snapshot: true };
+        let mut follower = Follower {
+            id,
+            encoding,
+            frames: sender,
+            needs_snapshot: true,
+            watches: BTreeSet::new(),
+            looks: Vec::new(),
+        };
         follower.offer(encode(&FeedMessage::Snapshot(snapshot()), encoding));
         self.followers.push(follower);
         Some(Following { id, frames })
     }
 
-    /// Sends a message to one follower. It stands in for no snapshot that is still due.
+    /// Sends a message to one follower.
     pub fn send(&mut self, to: FollowerId, message: &FeedMessage) {
-        if let Some(follower) = self.followers.iter_mut().find(|follower| follower.id == to) {
-            let was_due = follower.needs_snapshot;
-            follower.offer(encode(message, follower.encoding));
-            follower.needs_snapshot |= was_due;
+        if let Some(follower) = self.follower(to) {
+            follower.offer_beside(encode(message, follower.encoding));
         }
     }
 
     /// Sends a snapshot in place of the next delta.
     pub fn resync(&mut self, follower: FollowerId) {
-        if let Some(follower) = self.followers.iter_mut().find(|other| other.id == follower) {
+        if let Some(follower) = self.follower(follower) {
             follower.needs_snapshot = true;
         }
+    }
+
+    /// From now on a follower is told of each new survey of `node`.
+    pub fn watch(&mut self, follower: FollowerId, node: u32) {
+        if let Some(follower) = self.follower(follower) {
+            follower.watches.insert(node);
+        }
+    }
+
+    /// For the next [`LOOK_MS`] a follower is told who has the memory of `node`.
+    pub fn look(&mut self, follower: FollowerId, node: u32, now_ms: u64) {
+        if let Some(follower) = self.follower(follower) {
+            follower.looks.retain(|&(other, until_ms)| other != node && until_ms >= now_ms);
+            follower.looks.truncate(MOST_LOOKS - 1);
+            follower.looks.push((node, now_ms + u64::from(LOOK_MS)));
+        }
+    }
+
+    /// Sends a survey to those who watch its node.
+    pub fn show_survey(&mut self, survey: NodeSurvey) {
+        let node = survey.node;
+        let message = Shared::new(|| FeedMessage::Survey(survey));
+        for follower in self.followers.iter_mut().filter(|other| other.watches.contains(&node)) {
+            follower.offer_beside(message.frame(follower.encoding));
+        }
+    }
+
+    /// Sends a sweep to those who look into its node.
+    pub fn show_usage(&mut self, usage: NodeUsage, now_ms: u64) {
+        let node = usage.node;
+        let looks = |&(other, until_ms): &(u32, u64)| other == node && until_ms >= now_ms;
+        let message = Shared::new(|| FeedMessage::Usage(usage));
+        for follower in self.followers.iter_mut().filter(|other| other.looks.iter().any(looks)) {
+            follower.offer_beside(message.frame(follower.encoding));
+        }
+    }
+
+    fn follower(&mut self, id: FollowerId) -> Option<&mut Follower> {
+        self.followers.iter_mut().find(|follower| follower.id == id)
     }
 
     /// Sends `delta` to all, or a snapshot that includes it to those who missed something.
@@ -183,6 +243,26 @@ mod tests {
         assert_eq!(received(&mut slow), ["{\"snapshot\":"]);
         feed.publish(delta(22), || snapshot(22));
         assert_eq!(received(&mut slow), ["{\"delta\":{\"s"]);
+    }
+
+    #[test]
+    fn only_those_who_look_are_told_who_has_the_memory() {
+        let mut feed = Feed::default();
+        let mut looking = feed.join(Encoding::Json, || snapshot(0)).unwrap();
+        let mut other = feed.join(Encoding::Json, || snapshot(0)).unwrap();
+        feed.look(looking.id, 3, 1000);
+        feed.watch(other.id, 3);
+        received(&mut looking);
+        received(&mut other);
+        let usage = || NodeUsage { node: 3, usage: shared::usage::Usage::default() };
+        feed.show_usage(usage(), 2000);
+        feed.show_usage(NodeUsage { node: 4, ..usage() }, 2000);
+        assert_eq!(received(&mut looking), ["{\"usage\":{\"n"]);
+        feed.show_usage(usage(), 1001 + u64::from(LOOK_MS));
+        assert!(received(&mut looking).is_empty(), "a look ends by itself");
+        feed.show_survey(NodeSurvey { node: 3, survey: shared::survey::Survey::default() });
+        assert!(received(&mut looking).is_empty());
+        assert_eq!(received(&mut other), ["{\"survey\":{\""]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use shared::NodeId;
+use shared::survey::Survey;
 use shared::window::Window;
 use shared::wire::{
     AgentMessage, AgentReading, Delta, Hello, NodeReading, NodeState, NodeTrouble, NodeWindow,
@@ -39,10 +40,24 @@ pub enum Refusal {
     TooMany(NodeId),
 }
 
+/// All that the head knows of a node at present.
+#[derive(Clone, Debug)]
+pub struct NodeDetail {
+    /// Who it is, and its last reading.
+    pub state: NodeState,
+    /// The reading before the last, for rates.
+    pub before: Option<Reading>,
+    /// What was found when it was last looked around, if it ever was.
+    pub survey: Option<Survey>,
+}
+
 struct Node {
     state: NodeState,
     boot_id: Option<String>,
+    /// The connection of its agent.
+    link: LinkId,
     window: Window,
+    survey: Option<Survey>,
 }
 
 /// Every node the head has heard of, and what of it the feed has not been told yet.
@@ -71,7 +86,8 @@ impl Fleet {
         let number = *self.by_link.get(&link).ok_or(Refusal::NoHello)?;
         let node = &mut self.nodes[number as usize];
         match message {
-            AgentMessage::Hello(_) => {}
+            AgentMessage::Hello(_) | AgentMessage::Usage(_) => {}
+            AgentMessage::Survey(survey) => node.survey = Some(survey),
             AgentMessage::Readings(readings) => {
                 if node.take(readings, now_ms) {
                     self.troubled.remove(&number);
@@ -95,6 +111,7 @@ impl Fleet {
         let number = match self.by_id.get(&id) {
             Some(&number) => {
                 let node = &mut self.nodes[number as usize];
+                node.link = link;
                 node.state.facts = facts;
                 node.state.period_ms = period_ms;
                 if node.boot_id != boot_id {
@@ -102,6 +119,7 @@ impl Fleet {
                     node.boot_id = boot_id;
                     node.window = Window::default();
                     node.state.latest = None;
+                    node.survey = None;
                 }
                 number
             }
@@ -119,7 +137,9 @@ impl Fleet {
                         trouble: None,
                     },
                     boot_id,
+                    link,
                     window: Window::default(),
+                    survey: None,
                 });
                 number
             }
@@ -180,8 +200,40 @@ impl Fleet {
     #[must_use]
     pub fn window(&self, number: u32) -> NodeWindow {
         let window = self.nodes.get(number as usize).map(|node| &node.window);
-        let readings = window.into_iter().flat_map(Window::iter).cloned().collect();
+        let readings = window.into_iter().flat_map(Window::iter).collect();
         NodeWindow { node: number, readings }
+    }
+
+    /// The node that reports through `link`.
+    #[must_use]
+    pub fn number(&self, link: LinkId) -> Option<u32> {
+        self.by_link.get(&link).copied()
+    }
+
+    /// The node with this id.
+    #[must_use]
+    pub fn number_of(&self, id: &NodeId) -> Option<u32> {
+        self.by_id.get(id).copied()
+    }
+
+    /// The connection through which a node was last heard.
+    #[must_use]
+    pub fn link(&self, number: u32) -> Option<LinkId> {
+        self.nodes.get(number as usize).map(|node| node.link)
+    }
+
+    /// What was found when a node was last looked around.
+    #[must_use]
+    pub fn survey(&self, number: u32) -> Option<&Survey> {
+        self.nodes.get(number as usize)?.survey.as_ref()
+    }
+
+    /// All that is known of the node with this id.
+    #[must_use]
+    pub fn detail(&self, id: &NodeId) -> Option<NodeDetail> {
+        let node = self.nodes.get(self.number_of(id)? as usize)?;
+        let before = node.window.before_last().cloned();
+        Some(NodeDetail { state: node.state.clone(), before, survey: node.survey.clone() })
     }
 
     /// Every node, in the order they joined.

@@ -10,7 +10,7 @@ use super::parse;
 const MOST_BYTES: usize = 1 << 20;
 
 /// A file that stays open between readings where the kernel makes its text anew for each `pread`
-/// (proc and sysfs). Other files may be replaced at any time, and are opened for each reading.
+/// (proc, sysfs and control groups). Other files may be replaced at any time, and are opened for each reading.
 pub(super) struct KeptFile {
     path: PathBuf,
     file: Option<File>,
@@ -55,13 +55,14 @@ impl KeptFile {
 }
 
 #[cfg(target_os = "linux")]
-fn is_made_by_the_kernel(file: &File) -> bool {
-    // PROC_SUPER_MAGIC and SYSFS_MAGIC, statfs(2).
-    rustix::fs::fstatfs(file).is_ok_and(|fs| matches!(fs.f_type, 0x9fa0 | 0x6265_6572))
+pub(super) fn is_made_by_the_kernel(file: &File) -> bool {
+    // PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP2_SUPER_MAGIC and CGROUP_SUPER_MAGIC, statfs(2).
+    rustix::fs::fstatfs(file)
+        .is_ok_and(|fs| matches!(fs.f_type, 0x9fa0 | 0x6265_6572 | 0x6367_7270 | 0x0027_e0eb))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_made_by_the_kernel(_: &File) -> bool {
+pub(super) fn is_made_by_the_kernel(_: &File) -> bool {
     false
 }
 

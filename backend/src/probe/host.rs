@@ -89,13 +89,15 @@ fn cores(proc: &Path) -> Option<u32> {
     u32::try_from(stat.lines().filter(is_core).count()).ok().filter(|&cores| cores > 0)
 }
 
+/// Bytes in a page of the running kernel.
 #[cfg(unix)]
-fn page_size() -> u64 {
+pub(super) fn page_size() -> u64 {
     rustix::param::page_size() as u64
 }
 
+/// Bytes in a page, where the system does not tell.
 #[cfg(not(unix))]
-fn page_size() -> u64 {
+pub(super) fn page_size() -> u64 {
     4096
 }
 

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use shared::Field;
+
 use super::files::KeptFile;
+use super::parse;
 
 /// The present frequency of each group of cores.
 pub(super) fn frequencies(sys: &Path) -> Vec<KeptFile> {
@@ -30,6 +33,28 @@ pub(super) fn temperature(sys: &Path) -> Option<KeptFile> {
     };
     let zone = zones.iter().find(of_cpu).or(zones.first())?;
     Some(KeptFile::open(zone.join("temp")))
+}
+
+/// The Raspberry Pi's alarm for too little voltage; its other source, `get_throttled`, makes the kernel
+/// log a warning when it is read.
+pub(super) fn under_voltage(sys: &Path) -> Option<KeptFile> {
+    let is_pi = |dir: &PathBuf| {
+        fs::read_to_string(dir.join("name")).is_ok_and(|name| name.trim_end() == "rpi_volt")
+    };
+    let sensor = entries(&sys.join("class/hwmon"), "hwmon").into_iter().find(is_pi)?;
+    Some(KeptFile::open(sensor.join(Field::UnderVoltage.def().key)))
+}
+
+/// What tells how much the zram devices hold that are in use.
+pub(super) fn zram(sys: &Path) -> Vec<KeptFile> {
+    let in_use = |dir: &PathBuf| {
+        fs::read(dir.join("disksize"))
+            .ok()
+            .and_then(|text| parse::single(&text))
+            .is_some_and(|size| size > 0)
+    };
+    let devices = entries(&sys.join("block"), "zram").into_iter().filter(in_use);
+    devices.map(|device| KeptFile::open(device.join("mm_stat"))).collect()
 }
 
 /// The entries of `dir` named `prefix` and a number, by that number.

@@ -1,22 +1,37 @@
 //! JSON for scripts.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, guard, web};
 use serde::Serialize;
 use serde_json::json;
+use shared::field::Kind;
 use shared::node::Liveness;
+use shared::report::Report;
+use shared::survey::Survey;
 use shared::wire::NodeState;
-use shared::{NodeFacts, Sample, memory};
+use shared::{Field, NodeFacts, NodeId, Sample, memory, rates};
+use tokio::time::timeout;
 
 use super::{State, error, wrong_method};
 use crate::head::HeadGone;
+use crate::head::fleet::NodeDetail;
+
+/// A sweep takes a fraction of a second; a node that needs longer has other troubles.
+const USAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
     for (path, route) in [
         ("/api/v1/nodes", read().to(nodes)),
         ("/api/v1/nodes/{id}", read().to(node)),
+        ("/api/v1/nodes/{id}/explain", read().to(explain)),
+        ("/api/v1/nodes/{id}/doctor", read().to(doctor)),
+        ("/api/v1/nodes/{id}/usage", read().to(usage)),
+        ("/api/v1/fields", read().to(fields)),
         ("/healthz", read().to(health)),
     ] {
         let other = web::to(async || wrong_method("GET, HEAD"));
@@ -85,16 +100,93 @@ async fn nodes(state: web::Data<State>) -> HttpResponse {
     }
 }
 
+/// A node as scripts see it when they ask for it alone.
+#[derive(Serialize)]
+struct DetailView<'a> {
+    #[serde(flatten)]
+    node: NodeView<'a>,
+    /// What each counter did per second between the last two readings, in its unit.
+    rates: BTreeMap<&'static str, Option<f64>>,
+    /// What was found when the node was last looked around.
+    survey: Option<&'a Survey>,
+}
+
 async fn node(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
-    match state.head.nodes().await {
-        Ok(nodes) => nodes.iter().find(|node| node.id.as_str() == id.as_str()).map_or_else(
-            || {
-                let message = format!("there is no node {:?}; /api/v1/nodes lists them", *id);
-                error(StatusCode::NOT_FOUND, message)
-            },
-            |node| fresh(&NodeView::new(node, state.clock.now_ms())),
-        ),
-        Err(HeadGone) => stopping(),
+    let detail = match detail(&state, &id).await {
+        Ok(detail) => detail,
+        Err(response) => return response,
+    };
+    let pair = detail.before.as_ref().zip(detail.state.latest.as_ref());
+    let counters = Field::ALL.iter().filter(|field| field.def().kind == Kind::Counter);
+    let rate = |&field| {
+        let per_second = pair.and_then(|(before, last)| rates::per_second(before, last, field));
+        (field.def().id, per_second)
+    };
+    fresh(&DetailView {
+        node: NodeView::new(&detail.state, state.clock.now_ms()),
+        rates: counters.map(rate).collect(),
+        survey: detail.survey.as_ref(),
+    })
+}
+
+async fn explain(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
+    match detail(&state, &id).await {
+        Ok(NodeDetail { state: NodeState { latest: Some(latest), facts, .. }, .. }) => {
+            fresh(&Report::of(&latest.sample, &facts))
+        }
+        Ok(_) => error(StatusCode::SERVICE_UNAVAILABLE, "this node has given no reading yet"),
+        Err(response) => response,
+    }
+}
+
+async fn doctor(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
+    match detail(&state, &id).await {
+        Ok(NodeDetail { survey: Some(survey), .. }) => fresh(&survey.findings),
+        Ok(_) => error(StatusCode::SERVICE_UNAVAILABLE, "this node has not been looked around yet"),
+        Err(response) => response,
+    }
+}
+
+/// Asks the node, and waits for its answer.
+async fn usage(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
+    let id = match detail(&state, &id).await {
+        Ok(detail) => detail.state.id,
+        Err(response) => return response,
+    };
+    match timeout(USAGE_TIMEOUT, state.head.usage(id)).await {
+        Ok(Ok(usage)) => fresh(&usage),
+        _ => error(StatusCode::SERVICE_UNAVAILABLE, "this node does not answer; try again"),
+    }
+}
+
+/// The field table, for whoever shows fields.
+async fn fields() -> HttpResponse {
+    let field = |&field: &Field| {
+        let (def, text) = (field.def(), field.text());
+        json!({
+            "id": def.id,
+            "label": text.label,
+            "unit": def.unit.name(),
+            "kind": if def.kind == Kind::Counter { "counter" } else { "gauge" },
+            "file": def.source.path(),
+            "key": def.key,
+            "since": text.since,
+            "help": text.help,
+        })
+    };
+    fresh(&Field::ALL.iter().map(field).collect::<Vec<_>>())
+}
+
+/// What the head knows of the node named `id`, or the answer that says why it knows nothing.
+async fn detail(state: &State, id: &str) -> Result<NodeDetail, HttpResponse> {
+    let unknown = || {
+        let message = format!("there is no node {id:?}; /api/v1/nodes lists them");
+        error(StatusCode::NOT_FOUND, message)
+    };
+    let id = NodeId::try_from(id.to_owned()).map_err(|_| unknown())?;
+    match state.head.detail(id).await {
+        Ok(detail) => detail.ok_or_else(unknown),
+        Err(HeadGone) => Err(stopping()),
     }
 }
 
