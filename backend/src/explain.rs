@@ -119,7 +119,7 @@ fn breakdown(sample: &Sample, facts: &NodeFacts) -> String {
             "Of what is not itemised, up to {} is {} ({}).",
             human(annotation.at_most),
             annotation.label,
-            annotation.field.origin()
+            annotation.origin
         );
         text += &(wrapped(&line, 0) + "\n");
     }

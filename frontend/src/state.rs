@@ -1,8 +1,12 @@
 //! What the page knows of the cluster: applies what the head says, one message at a time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use shared::memory::{NoSplit, Split};
+use shared::breakdown::Breakdown;
+use shared::memory::{Available, NoSplit, Split};
+use shared::survey::Survey;
+use shared::usage::Usage;
 use shared::window::Window;
 use shared::wire::{FeedMessage, FeedRequest, NodeState, Reading, Snapshot};
 use shared::{Field, NodeFacts, NodeId, Sample, rates};
@@ -14,6 +18,8 @@ pub struct Node {
     window: Window,
     /// When its last reading was taken, by the page's clock, in ms.
     taken_ms: u64,
+    survey: Option<Arc<Survey>>,
+    usage: Option<Arc<Usage>>,
 }
 
 /// All nodes, as of the last message.
@@ -70,11 +76,23 @@ impl Fleet {
             }
             FeedMessage::Window(past) => {
                 let Some(node) = self.nodes.get_mut(&past.node) else { return Outcome::default() };
-                let known = node.window.iter().cloned();
+                let known = node.window.iter();
                 node.window = Window::of(known.chain(past.readings).collect());
                 Outcome { changed: vec![past.node], ask: vec![] }
             }
+            FeedMessage::Survey(news) => self.change(news.node, |node| {
+                node.survey = Some(Arc::new(news.survey));
+            }),
+            FeedMessage::Usage(news) => self.change(news.node, |node| {
+                node.usage = Some(Arc::new(news.usage));
+            }),
         }
+    }
+
+    fn change(&mut self, number: u32, change: impl FnOnce(&mut Node)) -> Outcome {
+        let Some(node) = self.nodes.get_mut(&number) else { return Outcome::default() };
+        change(node);
+        Outcome { changed: vec![number], ask: vec![] }
     }
 
     /// Starts anew from a snapshot. A node known before keeps its past: the gap shows in it.
@@ -98,7 +116,8 @@ impl Fleet {
             window.push(latest);
             window
         });
-        self.nodes.insert(state.node, Node { state, window, taken_ms });
+        let node = Node { state, window, taken_ms, survey: None, usage: None };
+        self.nodes.insert(node.state.node, node);
     }
 
     /// The numbers of all nodes.
@@ -139,8 +158,12 @@ pub struct Readout {
     pub uptime_us: Option<u64>,
     /// The reading; empty if there is none yet.
     pub sample: Sample,
-    /// Memory by what it holds.
+    /// What can be had.
+    pub available: Result<Available, NoSplit>,
+    /// Memory by what can be had of it.
     pub split: Result<Split, NoSplit>,
+    /// Memory in exact parts.
+    pub breakdown: Breakdown,
     /// Share of CPU time that was busy, 0 to 1.
     pub cpu_busy: Option<f64>,
     /// Share of time in which some task waited for memory, 0 to 1.
@@ -151,6 +174,14 @@ pub struct Readout {
     pub swapped_in: Option<f64>,
     /// Bytes written to swap each second.
     pub swapped_out: Option<f64>,
+    /// Bytes of files each second that were dropped and soon needed again.
+    pub refaulted: Option<f64>,
+    /// Bytes each second that programs had to reclaim themselves before they got memory.
+    pub reclaimed_waiting: Option<f64>,
+    /// What was found when the node was last looked around.
+    pub survey: Option<Arc<Survey>>,
+    /// Who has its memory, if somebody looks.
+    pub usage: Option<Arc<Usage>>,
     /// Why there are no readings.
     pub trouble: Option<String>,
 }
@@ -158,7 +189,7 @@ pub struct Readout {
 impl Readout {
     fn of(node: &Node) -> Self {
         let NodeState { id, facts, period_ms, latest, trouble, .. } = node.state.clone();
-        let pair = node.window.last().zip(before_last(&node.window));
+        let pair = node.window.last().zip(node.window.before_last());
         let rate = |of: fn(&Reading, &Reading) -> Option<f64>| {
             pair.and_then(|(last, before)| of(before, last))
         };
@@ -168,12 +199,18 @@ impl Readout {
         };
         let sample = latest.as_ref().map_or(Sample::EMPTY, |latest| latest.sample.clone());
         Self {
+            available: Available::of(&sample),
             split: Split::of(&sample),
+            breakdown: Breakdown::of(&sample, &facts),
             cpu_busy: rate(rates::cpu_busy),
             pressure_some: rate(|from, to| rates::pressure(from, to, Field::PressureSome)),
             pressure_full: rate(|from, to| rates::pressure(from, to, Field::PressureFull)),
             swapped_in: bytes_a_second(Field::SwappedIn),
             swapped_out: bytes_a_second(Field::SwappedOut),
+            refaulted: bytes_a_second(Field::FileRefaults).or(bytes_a_second(Field::Refaults)),
+            reclaimed_waiting: bytes_a_second(Field::StolenDirect),
+            survey: node.survey.clone(),
+            usage: node.usage.clone(),
             uptime_us: latest.map(|latest| latest.uptime_us),
             taken_ms: node.taken_ms,
             id,
@@ -189,10 +226,6 @@ impl Readout {
     pub fn age_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.taken_ms)
     }
-}
-
-fn before_last(window: &Window) -> Option<&Reading> {
-    window.iter().rev().nth(1)
 }
 
 #[cfg(test)]

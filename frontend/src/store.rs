@@ -4,7 +4,8 @@
 //! graph: charts read them when their node's signal says so.
 
 use leptos::prelude::*;
-use shared::wire::{FeedMessage, FeedRequest};
+use shared::breakdown::Part;
+use shared::wire::{FeedMessage, FeedRequest, LOOK_MS};
 
 use crate::chart::scale::{Point, runs};
 use crate::net::Event;
@@ -24,7 +25,14 @@ pub(crate) struct Store {
     now_ms: RwSignal<u64>,
     /// Whether the head serves a newer page than this.
     pub(crate) outdated: RwSignal<bool>,
+    /// The node that the user looks into, to see who has its memory.
+    looking: RwSignal<Option<u32>>,
+    /// When that was last asked for, by the page's clock, in ms.
+    asked_ms: StoredValue<u64>,
 }
+
+/// Between two requests for who has the memory, in ms: well before a look ends.
+const ASK_MS: u64 = LOOK_MS as u64 / 3;
 
 /// A node and what there is to show of it.
 #[derive(Clone, Copy, PartialEq)]
@@ -33,6 +41,8 @@ pub(crate) struct NodeSignal {
     pub(crate) number: u32,
     /// What there is to show.
     pub(crate) readout: RwSignal<Readout>,
+    /// The part of its memory that the user looks at.
+    pub(crate) part: RwSignal<Option<Part>>,
 }
 
 impl Store {
@@ -44,7 +54,27 @@ impl Store {
             frozen: RwSignal::new(false),
             now_ms: RwSignal::new(now_ms()),
             outdated: RwSignal::new(false),
+            looking: RwSignal::new(None),
+            asked_ms: StoredValue::new(0),
         }
+    }
+
+    /// Begins or ends to ask who has the memory of a node.
+    pub(crate) fn look(self, node: Option<u32>) {
+        self.looking.set(node);
+        self.asked_ms.set_value(0);
+    }
+
+    /// The request that keeps the node's agent looking, when it is time for one. The head says
+    /// something every second, so that this comes by often enough.
+    fn look_on(self) -> Option<FeedRequest> {
+        let node = self.looking.get_untracked()?;
+        let now_ms = now_ms();
+        let is_due = now_ms.saturating_sub(self.asked_ms.get_value()) >= ASK_MS;
+        is_due.then(|| {
+            self.asked_ms.set_value(now_ms);
+            FeedRequest::Look { node }
+        })
     }
 
     /// Takes in what happened on the link; gives what to ask the head for.
@@ -57,7 +87,8 @@ impl Store {
                     self.outdated.set(own_build().is_some_and(|own| own != snapshot.build));
                 }
                 let outcome = self.fleet.try_update_value(|fleet| fleet.apply(message, now_ms()));
-                let Outcome { changed, ask } = outcome.unwrap_or_default();
+                let Outcome { changed, mut ask } = outcome.unwrap_or_default();
+                ask.extend(self.look_on());
                 if !self.frozen.get_untracked() {
                     self.show(&changed);
                 }
@@ -106,9 +137,11 @@ impl Store {
                 let known = |number| shown.iter().find(|node| node.number == number).copied();
                 let nodes = fleet.numbers().filter_map(|number| {
                     let new = || {
-                        fleet
-                            .readout(number)
-                            .map(|readout| NodeSignal { number, readout: RwSignal::new(readout) })
+                        fleet.readout(number).map(|readout| NodeSignal {
+                            number,
+                            readout: RwSignal::new(readout),
+                            part: RwSignal::new(None),
+                        })
                     };
                     known(number).or_else(new)
                 });
@@ -124,11 +157,14 @@ impl Store {
         });
     }
 
-    /// The recent past of a node, as it can be drawn.
-    pub(crate) fn runs(self, node: NodeSignal) -> Vec<Vec<Point>> {
-        let period_ms = node.readout.with_untracked(|readout| readout.period_ms.into());
-        self.fleet.with_value(|fleet| {
-            fleet.window(node.number).map(|window| runs(window, period_ms)).unwrap_or_default()
+    /// The recent past of a node, and of one part of its memory, as it can be drawn.
+    pub(crate) fn runs(self, node: NodeSignal, part: Option<Part>) -> Vec<Vec<Point>> {
+        node.readout.with_untracked(|readout| {
+            self.fleet.with_value(|fleet| {
+                fleet.window(node.number).map_or_else(Vec::new, |window| {
+                    runs(window, readout.period_ms.into(), &readout.facts, part)
+                })
+            })
         })
     }
 

@@ -1,10 +1,15 @@
 //! What is shown. Reads the store, never the network.
 
 pub(crate) mod amount;
+pub(crate) mod doctor;
 pub(crate) mod facts;
+pub(crate) mod grid;
 pub(crate) mod help;
 pub(crate) mod memory;
 pub(crate) mod node;
+pub(crate) mod panel;
 pub(crate) mod status;
 pub(crate) mod tiles;
 pub(crate) mod timeline;
+pub(crate) mod tools;
+pub(crate) mod usage;

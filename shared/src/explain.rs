@@ -4,70 +4,6 @@ use crate::memory::{Available, Split};
 use crate::units::human;
 use crate::{Field, Sample};
 
-/// A part of memory that has a name, a meaning and a colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What cannot simply be dropped.
-    InUse,
-    /// What is dropped when its room is needed.
-    Reclaimable,
-    /// What nothing uses.
-    Free,
-    /// What the kernel keeps in reserve.
-    HeldBack,
-    /// What new programs can get.
-    Available,
-}
-
-impl Part {
-    /// The parts that sum to total by what memory holds, in the order they are drawn.
-    pub const HELD: [Self; 3] = [Self::InUse, Self::Reclaimable, Self::Free];
-    /// The parts that lie beside what is in use, by what can be had; they sum to total with it.
-    pub const HAD: [Self; 2] = [Self::HeldBack, Self::Available];
-
-    /// Its name.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::InUse => "Used by programs and kernel",
-            Self::Reclaimable => "Cache, reclaimable",
-            Self::Free => "Free",
-            Self::HeldBack => "Held back",
-            Self::Available => "Available",
-        }
-    }
-
-    /// What it is, in one sentence.
-    #[must_use]
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::InUse => {
-                "What programs, shared memory and the kernel hold, and cannot simply drop."
-            }
-            Self::Reclaimable => {
-                "Copies of files and kernel objects that are dropped as soon as somebody needs the room."
-            }
-            Self::Free => "Memory that holds nothing at all; a healthy machine keeps little of it.",
-            Self::HeldBack => {
-                "A reserve the kernel keeps for itself, so that it can still act when memory runs out."
-            }
-            Self::Available => "What new programs can get without anything being swapped out.",
-        }
-    }
-
-    /// Its size in `split`, in bytes.
-    #[must_use]
-    pub fn of(self, split: &Split) -> u64 {
-        match self {
-            Self::InUse => split.in_use,
-            Self::Reclaimable => split.reclaimable,
-            Self::Free => split.free,
-            Self::HeldBack => split.held_back,
-            Self::Available => split.available,
-        }
-    }
-}
-
 /// Why *available* and *free* are not the same number on this machine right now.
 #[must_use]
 pub fn free_and_available(split: &Split) -> String {
@@ -152,14 +88,5 @@ mod tests {
             "300 MiB is free, but the kernel keeps 500 MiB of free and cached memory in reserve: \
              programs can get 200 MiB."
         );
-    }
-
-    #[test]
-    fn parts_sum_to_total() {
-        let split =
-            Split { total: 10, in_use: 3, reclaimable: 4, free: 3, available: 6, held_back: 1 };
-        let sum = |parts: &[Part]| parts.iter().map(|part| part.of(&split)).sum::<u64>();
-        assert_eq!(sum(&Part::HELD), 10);
-        assert_eq!(sum(&Part::HAD) + split.in_use, 10);
     }
 }

@@ -4,7 +4,7 @@
 //! a new plain field is one row here, and a colour token in `static/theme.css` if it brings one.
 //! Rows are append-only: the position of a row is its id on the wire and in stored data.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// Where a field is read from. Paths are below the proc root or the sys root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +44,7 @@ pub enum Source {
 impl Source {
     /// The file, as people name it.
     #[must_use]
-    pub fn path(self) -> &'static str {
+    pub const fn path(self) -> &'static str {
         match self {
             Self::Meminfo => "/proc/meminfo",
             Self::Vmstat => "/proc/vmstat",
@@ -124,6 +124,21 @@ pub struct Def {
     pub unit: Unit,
     /// Whether it is a level or a running total.
     pub kind: Kind,
+}
+
+/// Where a quantity comes from; shown as `MemAvailable in /proc/meminfo`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The key.
+    pub key: &'static str,
+    /// The file.
+    pub path: &'static str,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.key, self.path)
+    }
 }
 
 /// The same row for people. Apart from [`Def`], so that a program that shows none of it, such as the
@@ -444,7 +459,7 @@ fields! {
 impl Field {
     /// The field's row.
     #[must_use]
-    pub fn def(self) -> &'static Def {
+    pub const fn def(self) -> &'static Def {
         &DEFS[self as usize]
     }
 
@@ -454,11 +469,11 @@ impl Field {
         &TEXTS[self as usize]
     }
 
-    /// Where it comes from: `MemAvailable in /proc/meminfo`.
+    /// Where it comes from.
     #[must_use]
-    pub fn origin(self) -> String {
-        let Def { source, key, .. } = self.def();
-        format!("{key} in {}", source.path())
+    pub const fn origin(self) -> Origin {
+        let def = self.def();
+        Origin { key: def.key, path: def.source.path() }
     }
 
     /// The field named `id`.

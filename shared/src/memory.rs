@@ -1,5 +1,6 @@
 //! What can be had of a node's memory, as one sample tells it. All in bytes.
 
+use crate::field::Def;
 use crate::{Field, Sample};
 
 /// Total memory split by what it holds, and what of it can be had.
@@ -27,13 +28,17 @@ pub struct Split {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSplit {
     /// A quantity that every split needs is not there.
-    #[error("this kernel does not report {}", .0.def().key)]
-    Missing(Field),
+    #[error("this kernel does not report {0}")]
+    Missing(&'static str),
     /// The numbers contradict each other, as where a container's tool rewrites some lines of the file.
     #[error(
         "the numbers in /proc/meminfo contradict each other (a container may rewrite part of the file)"
     )]
     Inconsistent,
+}
+
+const fn missing(def: &Def) -> NoSplit {
+    NoSplit::Missing(def.key)
 }
 
 /// The share of total by which two counters that should fit may miss each other: 1 %.
@@ -50,7 +55,7 @@ impl Split {
     /// Kernels that do not list the file LRU (before 2.6.28) are given `Cached − Shmem + Buffers`,
     /// which is nearly the same.
     pub fn of(sample: &Sample) -> Result<Self, NoSplit> {
-        let total = sample.get(Field::Total).ok_or(NoSplit::Missing(Field::Total))?;
+        let total = sample.get(Field::Total).ok_or(missing(const { Field::Total.def() }))?;
         let giving = Giving::of(sample)?;
         let available = giving.available(sample).bytes;
         let free = giving.free;
@@ -67,6 +72,24 @@ impl Split {
         let in_use = total - free - reclaimable;
         let held_back = (free + reclaimable).checked_sub(available).ok_or(NoSplit::Inconsistent)?;
         Ok(Self { total, in_use, reclaimable, free, available, held_back })
+    }
+
+    /// The share of total that is in use, 0 to 1.
+    #[must_use]
+    pub fn used_share(&self) -> f64 {
+        self.in_use as f64 / self.total.max(1) as f64
+    }
+
+    /// The share of total that the kernel holds back, 0 to 1.
+    #[must_use]
+    pub fn held_back_share(&self) -> f64 {
+        self.held_back as f64 / self.total.max(1) as f64
+    }
+
+    /// The share of total that is available, 0 to 1.
+    #[must_use]
+    pub fn available_share(&self) -> f64 {
+        self.available as f64 / self.total.max(1) as f64
     }
 }
 
@@ -157,13 +180,13 @@ struct Giving {
 impl Giving {
     fn of(sample: &Sample) -> Result<Self, NoSplit> {
         let get = |field| sample.get(field);
-        let need = |field| get(field).ok_or(NoSplit::Missing(field));
-        let free = need(Field::Free)?;
+        let free = get(Field::Free).ok_or(missing(const { Field::Free.def() }))?;
         let listed = get(Field::ActiveFile).zip(get(Field::InactiveFile));
         let files = if let Some((active, inactive)) = listed {
             active.checked_add(inactive)
         } else {
-            need(Field::Cached)?
+            get(Field::Cached)
+                .ok_or(missing(const { Field::Cached.def() }))?
                 .saturating_sub(get(Field::Shmem).unwrap_or(0))
                 .checked_add(get(Field::Buffers).unwrap_or(0))
         };

@@ -1,5 +1,7 @@
 //! Where readings stand on the timeline.
 
+use shared::NodeFacts;
+use shared::breakdown::{Breakdown, Part};
 use shared::memory::Split;
 use shared::window::{SPAN_MS, Window};
 
@@ -10,16 +12,25 @@ pub struct Point {
     pub at_ms: u64,
     /// Memory at that time.
     pub split: Split,
+    /// The part of it that is looked at, in bytes, if one is and it could be told apart.
+    pub part: Option<u64>,
 }
 
 /// The readings of a window that can be drawn, in unbroken runs: where readings are missing for
-/// more than three periods, nothing is drawn between.
+/// more than three periods, nothing is drawn between. `part` is the part that is looked at.
 #[must_use]
-pub fn runs(window: &Window, period_ms: u64) -> Vec<Vec<Point>> {
+pub fn runs(
+    window: &Window,
+    period_ms: u64,
+    facts: &NodeFacts,
+    part: Option<Part>,
+) -> Vec<Vec<Point>> {
     let longest_ms = 3 * period_ms.max(1000);
     let mut runs: Vec<Vec<Point>> = Vec::new();
     let points = window.iter().filter_map(|reading| {
-        Some(Point { at_ms: reading.at_ms, split: Split::of(&reading.sample).ok()? })
+        let split = Split::of(&reading.sample).ok()?;
+        let part = part.and_then(|part| Breakdown::of(&reading.sample, facts).get(part));
+        Some(Point { at_ms: reading.at_ms, split, part })
     });
     for point in points {
         match runs.last_mut() {
@@ -108,7 +119,8 @@ mod tests {
 
     #[test]
     fn gaps_stay_gaps() {
-        let runs = runs(&window(&[1000, 2000, 5000, 9000, 10_000]), 1000);
+        let runs =
+            runs(&window(&[1000, 2000, 5000, 9000, 10_000]), 1000, &NodeFacts::default(), None);
         assert_eq!(runs.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2]);
     }
 
@@ -116,12 +128,14 @@ mod tests {
     fn readings_that_say_nothing_are_left_out() {
         let mut window = window(&[1000]);
         window.push(Reading { at_ms: 2000, uptime_us: 2, sample: Sample::EMPTY });
-        assert_eq!(runs(&window, 1000).concat().len(), 1);
+        let facts = NodeFacts::default();
+        let points = runs(&window, 1000, &facts, Some(Part::File)).concat();
+        assert_eq!(points.iter().map(|point| point.part).collect::<Vec<_>>(), [Some(20)]);
     }
 
     #[test]
     fn the_pointer_finds_what_is_near() {
-        let runs = runs(&window(&[100_000, 101_000, 300_000]), 1000);
+        let runs = runs(&window(&[100_000, 101_000, 300_000]), 1000, &NodeFacts::default(), None);
         let axis = Axis { end_ms: 300_000, left: 50.0, right: 350.0 };
         assert!((axis.x(300_000) - 350.0).abs() < 1e-9);
         assert!((axis.x(150_000) - 200.0).abs() < 1e-9);
@@ -132,7 +146,7 @@ mod tests {
 
     #[test]
     fn keys_step_over_gaps_and_stop_at_the_ends() {
-        let runs = runs(&window(&[1000, 2000, 90_000]), 1000);
+        let runs = runs(&window(&[1000, 2000, 90_000]), 1000, &NodeFacts::default(), None);
         assert_eq!(step(&runs, 2000, 1).unwrap().at_ms, 90_000);
         assert_eq!(step(&runs, 90_000, 5).unwrap().at_ms, 90_000);
         assert_eq!(step(&runs, 1000, -1).unwrap().at_ms, 1000);

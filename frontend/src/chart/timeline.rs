@@ -41,7 +41,7 @@ const FONT: &str = "system-ui, sans-serif";
 /// `None` if there is nothing to draw.
 ///
 /// From the bottom up: what is in use, what can be dropped, and on bare ground what is free. What
-/// lies above the line can be had.
+/// lies above the line can be had. The part that is looked at is a line of its own.
 pub fn draw<B: DrawingBackend>(
     surface: &DrawingArea<B, Shift>,
     runs: &[Vec<Point>],
@@ -99,6 +99,12 @@ pub fn draw<B: DrawingBackend>(
         for (color, width) in [(palette.ground, 5.0), (palette.available, 2.0)] {
             let style = color.stroke_width(px(width) as u32);
             chart.draw_series(LineSeries::new(border.clone(), style))?;
+        }
+        let part: Vec<_> =
+            run.iter().filter_map(|point| Some((x(point), point.part? as f64))).collect();
+        for (color, width) in [(palette.ground, 6.0), (palette.text, 3.0)] {
+            let style = color.stroke_width(px(width) as u32);
+            chart.draw_series(LineSeries::new(part.iter().copied(), style))?;
         }
     }
     let (horizontal, _) = chart.plotting_area().get_pixel_range();
@@ -163,10 +169,10 @@ mod tests {
             available: 5 * GIB / 2,
             held_back: GIB / 2,
         };
-        let point = |at_ms| Point { at_ms, split };
+        let point = |at_ms| Point { at_ms, split, part: Some(GIB / 4) };
         let runs = [vec![point(1000), point(2000)], vec![point(90_000), point(91_000)]];
         let (svg, axis) = svg(&runs);
-        for color in ["#010203", "#040506", "#070809"] {
+        for color in ["#010203", "#040506", "#070809", "#0D0E0F"] {
             let drawn = svg.matches(color).count();
             assert!(drawn >= 2, "{color} is drawn {drawn} times");
         }

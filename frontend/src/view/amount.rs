@@ -9,7 +9,7 @@ pub(crate) fn text(of: impl Fn() -> String + Send + Sync + 'static) -> Signal<St
 }
 
 /// Shows bytes in the unit that fits, which a value at the border does not change each second, with
-/// the exact number on hover and focus. What is unknown is a dash with its reason.
+/// the exact number and its origin on hover and focus. What is unknown is a dash with its reason.
 #[component]
 pub(crate) fn Amount(
     /// Bytes.
@@ -19,6 +19,9 @@ pub(crate) fn Amount(
     unknown: &'static str,
     /// Names it for tests and scripts.
     name: &'static str,
+    /// Where it comes from: keys, files and formula.
+    #[prop(into, optional)]
+    from: String,
 ) -> impl IntoView {
     let held: StoredValue<Option<Scale>> = StoredValue::new(None);
     let shown = Memo::new(move |_| {
@@ -40,6 +43,7 @@ pub(crate) fn Amount(
             data-name=name
             value=text(move || bytes.get().map_or(String::new(), |bytes| bytes.to_string()))
             data-exact=text(move || bytes.get().map_or(unknown.into(), exact))
+            data-from=from
         >
             {number}<span class="unit">{unit}</span>
         </data>
@@ -53,12 +57,15 @@ pub(crate) fn Known(
     value: Signal<Option<String>>,
     /// Why there is none, if there is none.
     why: &'static str,
+    /// Where it comes from.
+    #[prop(into, optional)]
+    from: String,
     /// Names it for tests and scripts.
     name: &'static str,
 ) -> impl IntoView {
-    let reason = text(move || if value.read().is_some() { String::new() } else { why.into() });
-    // Only a reason is worth a stop of the tab key.
-    let stop = text(move || if value.read().is_some() { "-1" } else { "0" }.into());
+    let reason = text(move || if value.read().is_some() { from.clone() } else { why.into() });
+    // Only what has something to say is worth a stop of the tab key.
+    let stop = text(move || if reason.read().is_empty() { "-1" } else { "0" }.into());
     view! {
         <span class="amount" tabindex=stop data-name=name data-exact=reason>
             {text(move || value.get().unwrap_or_else(|| "—".into()))}

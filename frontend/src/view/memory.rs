@@ -1,85 +1,127 @@
-//! Where memory is: the bar, the bracket under it, the legend, and free beside available.
+//! Where memory is: the bar of its parts, the bracket under it, what the parts are, and free beside
+//! available.
 
 use leptos::prelude::*;
 use shared::Field;
-use shared::explain::{Part, free_and_available};
-use shared::memory::{NoSplit, Split};
+use shared::breakdown::{Breakdown as Parts, Outcome, Part, annotations};
+use shared::explain::free_and_available;
+use shared::memory::Split;
+use shared::units::{exact, human};
 
 use super::amount::{Amount, text};
 use crate::state::Readout;
+use crate::store::NodeSignal;
 
-/// Total memory by what it holds, and under it by what can be had.
+/// Total memory in exact parts, under it what can be had, and what the parts are.
 #[component]
 pub(crate) fn Breakdown(
     /// The node.
-    readout: RwSignal<Readout>,
+    node: NodeSignal,
 ) -> impl IntoView {
+    let readout = node.readout;
+    let breakdown = Memo::new(move |_| readout.read().breakdown.clone());
     let split = Memo::new(move |_| readout.read().split);
-    let drawn = text(move || if split.read().is_ok() { "drawn" } else { "gone" }.into());
-    let no_split = text(move || match *split.read() {
-        Ok(_) => String::new(),
-        Err(reason) => format!("Where memory went cannot be drawn: {reason}."),
+    let is_told = move || !matches!(breakdown.read().outcome, Outcome::NotItemisable(_));
+    let told = text(move || if is_told() { "drawn" } else { "gone" }.into());
+    let bracket = text(move || if split.read().is_ok() { "bracket" } else { "gone" }.into());
+    let reason = text(move || match &breakdown.read().outcome {
+        Outcome::NotItemisable(reason) => {
+            format!("Where memory went cannot be told apart: {reason}.")
+        }
+        outcome => outcome
+            .reason()
+            .map_or_else(String::new, |reason| format!("Not quite as read: {reason}.")),
+    });
+    let halves = text(move || match *split.read() {
+        Ok(split) => format!(
+            "{} cannot be had: {} is really used, {} is held back by the kernel.",
+            human(split.total - split.available),
+            human(split.in_use),
+            human(split.held_back)
+        ),
+        Err(_) => String::new(),
+    });
+    let inside = text(move || {
+        let residual = breakdown.read().get(Part::Residual).unwrap_or(0);
+        let found = annotations(&readout.read().sample, residual);
+        let found: Vec<String> = found
+            .iter()
+            .map(|found| {
+                format!("up to {} {} ({})", human(found.at_most), found.label, found.origin)
+            })
+            .collect();
+        if found.is_empty() {
+            String::new()
+        } else {
+            format!("Not itemised holds {}.", found.join(", "))
+        }
     });
     view! {
-        <p class="no-split" data-name="no-split">{no_split}</p>
-        <div class=drawn>
+        <p class="no-split" data-name="no-split">{reason}</p>
+        <div class=told>
             <div class="bars" aria-hidden="true">
                 <div class="bar" data-name="bar">
-                    {Part::HELD.map(|part| view! { <Piece split part/> }).collect_view()}
+                    {Part::ALL.iter().map(|&part| view! { <Piece class=part.class() share=Signal::derive(move || share(&breakdown.read(), part))/> }).collect_view()}
                 </div>
-                <div class="bracket" data-name="bracket">
-                    <Piece split part=Part::InUse/>
-                    {Part::HAD.map(|part| view! { <Piece split part/> }).collect_view()}
+                <div class=bracket data-name="bracket">
+                    {[("in-use", Split::used_share as fn(&Split) -> f64), ("held-back", Split::held_back_share), ("available", Split::available_share)]
+                        .map(|(class, of)| view! { <Piece class share=Signal::derive(move || split.read().as_ref().map_or(0.0, of))/> }).collect_view()}
                 </div>
             </div>
-            <dl class="legend">
-                {Part::HELD.into_iter().chain(Part::HAD).map(|part| view! { <Entry split part/> }).collect_view()}
-            </dl>
+            <p class="halves" data-name="halves">{halves}</p>
+            <ul class="parts" aria-label="The parts of memory">
+                {Part::ALL.iter().map(|&part| view! { <Entry node breakdown part/> }).collect_view()}
+            </ul>
+            <p class="sentence" data-name="inside">{inside}</p>
         </div>
     }
 }
 
-fn class(part: Part) -> &'static str {
-    match part {
-        Part::InUse => "in-use",
-        Part::Reclaimable => "reclaimable",
-        Part::Free => "free",
-        Part::HeldBack => "held-back",
-        Part::Available => "available",
-    }
-}
-
-fn bytes(split: Memo<Result<Split, NoSplit>>, part: Part) -> Option<u64> {
-    split.read().as_ref().ok().map(|split| part.of(split))
+fn share(breakdown: &Parts, part: Part) -> f64 {
+    let total: u64 = breakdown.iter().map(|(_, bytes)| bytes).sum();
+    breakdown.get(part).unwrap_or(0) as f64 / total.max(1) as f64
 }
 
 /// A piece of a bar, as wide as its share of total.
 #[component]
-fn Piece(split: Memo<Result<Split, NoSplit>>, part: Part) -> impl IntoView {
-    let width = text(move || {
-        let total = split.read().as_ref().map_or(0, |split| split.total);
-        let share = bytes(split, part).unwrap_or(0) as f64 / total.max(1) as f64;
-        format!("{:.3}%", share * 100.0)
-    });
-    view! { <span class=class(part) style:width=width></span> }
+fn Piece(class: &'static str, share: Signal<f64>) -> impl IntoView {
+    let width = text(move || format!("{:.3}%", share.get() * 100.0));
+    view! { <span class=class style:width=width></span> }
 }
 
-/// A line of the legend: swatch, name, amount, and a sentence.
+/// A line of the legend. Pressed, it tells what the part is and shows it over time.
 #[component]
-fn Entry(split: Memo<Result<Split, NoSplit>>, part: Part) -> impl IntoView {
-    let name = match part {
-        Part::InUse => "in_use",
-        Part::Reclaimable => "reclaimable",
-        Part::Free => "legend_free",
-        Part::HeldBack => "held_back",
-        Part::Available => "legend_available",
-    };
+fn Entry(node: NodeSignal, breakdown: Memo<Parts>, part: Part) -> impl IntoView {
+    let bytes = move || breakdown.read().get(part);
+    let is_chosen = move || node.part.get() == Some(part);
+    let class = text(move || {
+        let state = if bytes().unwrap_or(0) == 0 {
+            "gone"
+        } else if is_chosen() {
+            "entry chosen"
+        } else {
+            "entry"
+        };
+        state.into()
+    });
+    let amount = text(move || bytes().map_or_else(String::new, human));
+    let exactly = text(move || bytes().map_or_else(String::new, exact));
+    let value = text(move || bytes().map_or_else(String::new, |bytes| bytes.to_string()));
+    let about = format!("about-{}", part.id());
     view! {
-        <div class="entry">
-            <dt><span class=format!("swatch {}", class(part)) aria-hidden="true"></span>{part.label()}</dt>
-            <dd class="value"><Amount bytes=Signal::derive(move || bytes(split, part)) name/></dd>
-            <dd class="sentence">{part.sentence()}</dd>
-        </div>
+        <li class=class>
+            <button type="button" aria-describedby=about.clone()
+                aria-pressed=text(move || is_chosen().to_string())
+                on:click=move |_| node.part.update(|chosen| {
+                    *chosen = if *chosen == Some(part) { None } else { Some(part) };
+                })>
+                <span class=format!("swatch {}", part.class()) aria-hidden="true"></span>
+                <span class="label">{part.label()}</span>
+                <span class="given">{part.given().words()}</span>
+                <data class="value" data-name=part.id() value=value>{amount}</data>
+            </button>
+            <p class="about" id=about>{part.sentence()}" "<span class="from">{exactly}" = "{part.formula()}</span></p>
+        </li>
     }
 }
 
@@ -90,6 +132,8 @@ pub(crate) fn Difference(
     readout: RwSignal<Readout>,
 ) -> impl IntoView {
     let get = move |field: Field| Signal::derive(move || readout.read().sample.get(field));
+    let available = Signal::derive(move || Some(readout.read().available.ok()?.bytes));
+    let from_available = const { Field::Available.origin() }.to_string();
     let sentence = text(move || match &readout.read().split {
         Ok(split) => free_and_available(split),
         Err(reason) => format!("Why they differ cannot be said: {reason}."),
@@ -98,8 +142,8 @@ pub(crate) fn Difference(
         <section class="difference panel" aria-label="Free and available">
             <h2>"Free versus available"</h2>
             <div class="pair">
-                <p><span class="label">"free"</span><Amount bytes=get(Field::Free) name="free"/></p>
-                <p class="good"><span class="label">"available"</span><Amount bytes=get(Field::Available) name="available_again"/></p>
+                <p><span class="label">"free"</span><Amount bytes=get(Field::Free) name="free" from=const { Field::Free.origin() }.to_string()/></p>
+                <p class="good"><span class="label">"available"</span><Amount bytes=available name="available_again" from=from_available/></p>
             </div>
             <p class="sentence" data-name="why">{sentence}</p>
         </section>

@@ -2,14 +2,24 @@
 
 use leptos::prelude::*;
 use shared::Field;
+use shared::explain::notes;
 use shared::units::{percent_of, span};
 
 use super::amount::{Amount, text};
+use super::doctor::Doctor;
 use super::facts::Facts;
 use super::memory::{Breakdown, Difference};
 use super::tiles::Tiles;
 use super::timeline::Timeline;
+use super::tools::Tools;
+use super::usage::Who;
+use crate::state::Readout;
 use crate::store::{NodeSignal, Store};
+
+/// What can be had by the process that reads the node, in bytes.
+fn here(readout: &Readout) -> Option<u64> {
+    readout.available.ok().map(|available| available.here)
+}
 
 /// Shows one node.
 #[component]
@@ -32,10 +42,18 @@ pub(crate) fn NodeView(
             .join(" · ")
     });
     let share = text(move || {
-        let known = get(Field::Available).zip(get(Field::Total));
+        let known = here(&readout.read()).zip(get(Field::Total));
         let percent = known.and_then(|(available, total)| percent_of(available, total));
         percent.map_or(String::new(), |percent| format!("({percent})"))
     });
+    let what = text(move || {
+        let readout = readout.read();
+        let Ok(available) = readout.available else { return "available".into() };
+        let estimated = if available.source.is_estimated() { ", estimated" } else { "" };
+        let here = if available.here < available.bytes { " here" } else { "" };
+        format!("available{here}{estimated}")
+    });
+    let notes = text(move || notes(&readout.read().sample).join(" "));
     let title = format!("node-{}", node.number);
     view! {
         <section class="node" aria-labelledby=title>
@@ -45,21 +63,29 @@ pub(crate) fn NodeView(
             </div>
             <div class="headline panel">
                 <p class="figure">
-                    <Amount bytes=Signal::derive(move || get(Field::Available)) name="available"
-                        unknown="Kernels before 3.14 do not estimate it"/>
-                    <span class="what">"available"</span>
+                    <Amount bytes=Signal::derive(move || here(&readout.read())) name="available"
+                        unknown="This kernel tells neither it nor what it could be estimated from"
+                        from=const { Field::Available.origin() }.to_string()/>
+                    <span class="what" data-name="what">{what}</span>
                 </p>
                 <p class="of">
                     "of "
-                    <Amount bytes=Signal::derive(move || get(Field::Total)) name="total"/>
+                    <Amount bytes=Signal::derive(move || get(Field::Total)) name="total"
+                        from=const { Field::Total.origin() }.to_string()/>
                     " "{share}
                 </p>
-                <Breakdown readout/>
+                <p class="sentence" data-name="notes">{notes}</p>
+                <Breakdown node/>
             </div>
             <Difference readout/>
             <Tiles readout/>
             <Timeline store node/>
             <Facts readout/>
+            <div class="panels">
+                <Doctor readout/>
+                <Who store node/>
+                <Tools readout/>
+            </div>
         </section>
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn Timeline(
         node.readout.track();
         resized.track();
         if let Some(canvas) = canvas.get() {
-            drawn.set_value(paint(&canvas, store.runs(node)));
+            drawn.set_value(paint(&canvas, store.runs(node, node.part.get())));
         }
     });
 
@@ -73,11 +73,17 @@ pub(crate) fn Timeline(
         node.readout.track();
         let end_ms = drawn.with_value(|drawn| drawn.axis.map(|axis| axis.end_ms));
         let (Some(point), Some(end_ms)) = (cursor.get(), end_ms) else {
-            return "What lies above the green line could be had at that time.".to_owned();
+            let of = node.part.get().map_or("What lies above the green line could be had at that time", |_| {
+                "The plain line is the part that is looked at, the green one the border of what could be had"
+            });
+            return format!("{of}.");
         };
         let split = point.split;
+        let part = node.part.get().zip(point.part).map_or_else(String::new, |(part, bytes)| {
+            format!(", {} {}", human(bytes), part.label().to_lowercase())
+        });
         format!(
-            "{} ago: {} available, {} in use, {} cache, {} free",
+            "{} ago: {} available, {} in use, {} cache, {} free{part}",
             span(end_ms.saturating_sub(point.at_ms) / 1000),
             human(split.available),
             human(split.in_use),

@@ -25,7 +25,7 @@ pub(super) fn themes(sources: &[Source]) -> Vec<Finding> {
 }
 
 pub(super) fn fields(sources: &[Source]) -> Vec<Finding> {
-    let named = Field::ALL.iter().map(|field| (field.def().id, field.def().color));
+    let named = Field::ALL.iter().map(|field| (field.def().id, field.text().color));
     theme(sources).map_or_else(Vec::new, |css| unknown(&parse(css), named))
 }
 
