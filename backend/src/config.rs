@@ -41,6 +41,8 @@ pub enum Command {
     Free(FreeArgs),
     /// Print where memory went, part by part, and what other tools would say of it and why.
     Explain(ExplainArgs),
+    /// Tell why a number is missing or misleading on this machine, and what helps. Changes nothing.
+    Doctor(DoctorArgs),
 }
 
 /// The trees that are read in place of /proc and /sys.
@@ -86,6 +88,24 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub json: bool,
     /// The node of a head to explain.
+    #[command(flatten)]
+    pub of: HeadArgs,
+    /// The trees to read.
+    #[command(flatten)]
+    pub roots: RootArgs,
+}
+
+/// The options of `headroom doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Print one JSON array.
+    #[arg(long)]
+    pub json: bool,
+    /// On a Raspberry Pi, ask the firmware too whether it slowed the processor down. The kernel then
+    /// logs once that this way of asking is deprecated.
+    #[arg(long, conflicts_with = "head")]
+    pub ask_firmware: bool,
+    /// The node of a head that is meant.
     #[command(flatten)]
     pub of: HeadArgs,
     /// The trees to read.

@@ -1,10 +1,8 @@
 //! `headroom explain`: where memory went, and what other tools would say of it.
 
-use std::fmt::Write as _;
 use std::io;
 
-use shared::breakdown::Part;
-use shared::breakdown::{Breakdown, Outcome, annotations};
+use shared::breakdown::Breakdown;
 use shared::memory::{Available, Split};
 use shared::report::Report;
 use shared::rosetta::{ELSEWHERE, TOOLS};
@@ -36,31 +34,29 @@ pub fn run(args: &ExplainArgs) -> Result<(), Error> {
 }
 
 fn text(sample: &Sample, facts: &NodeFacts) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let mut say = |line: &str| writeln!(text, "{line}").unwrap_or_default();
-    say(&headline(sample));
+    let mut text = wrapped("", 0, &headline(sample));
     match Split::of(sample) {
         Ok(split) => {
-            say(&wrapped(&explain::free_and_available(&split), 0));
-            say("");
-            say(&format!(
-                "Of the {} that cannot be had, {} is really used and {} is held back by the kernel.",
-                human(split.total - split.available),
-                human(split.in_use),
-                human(split.held_back)
-            ));
+            text += &wrapped("", 0, &explain::free_and_available(&split));
+            text += &wrapped("", 0, &explain::halves(&split));
         }
-        Err(reason) => say(&wrapped(&format!("Why they differ cannot be said: {reason}."), 0)),
+        Err(reason) => {
+            text += &wrapped(
+                "",
+                0,
+                &format!("Why free and available differ cannot be said: {reason}."),
+            );
+        }
     }
     for note in explain::notes(sample) {
-        say(&wrapped(&note, 0));
+        text += &wrapped("", 0, &note);
     }
-    say("");
-    say(&breakdown(sample, facts));
-    say(&tools(sample));
+    text += "\n";
+    text += &breakdown(sample, facts);
+    text += "\n";
+    text += &tools(sample);
     for other in ELSEWHERE {
-        say(&wrapped(&format!("{}: {}", other.system, other.words), 2));
+        text += &wrapped(&format!("{}: ", other.system), 2, other.words);
     }
     text
 }
@@ -88,13 +84,9 @@ fn headline(sample: &Sample) -> String {
 fn breakdown(sample: &Sample, facts: &NodeFacts) -> String {
     let breakdown = Breakdown::of(sample, facts);
     let total = sample.get(Field::Total).unwrap_or(0);
-    if let Outcome::NotItemisable(reason) = &breakdown.outcome {
-        return wrapped(&format!("Where memory went cannot be told apart: {reason}."), 0) + "\n";
-    }
-    let mut rows =
-        vec![["What memory holds", "", "", "given back?", "from"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["What memory holds", "", "", "given back?", "from"].map(str::to_owned)];
     for (part, bytes) in breakdown.iter().filter(|(_, bytes)| *bytes > 0) {
-        rows.push(vec![
+        rows.push([
             part.label().into(),
             human(bytes),
             percent_of(bytes, total).unwrap_or_default(),
@@ -102,47 +94,35 @@ fn breakdown(sample: &Sample, facts: &NodeFacts) -> String {
             part.formula().into(),
         ]);
     }
-    rows.push(vec![
-        "= MemTotal, exactly".into(),
-        human(total),
-        String::new(),
-        String::new(),
-        String::new(),
-    ]);
-    let mut text = aligned(&rows, "lrrll");
-    if let Some(reason) = breakdown.outcome.reason() {
-        text += &(wrapped(&format!("Not quite as read: {reason}."), 0) + "\n");
+    let mut text = String::new();
+    if rows.len() > 1 {
+        let nothing = String::new;
+        rows.push(["= MemTotal, exactly".into(), human(total), nothing(), nothing(), nothing()]);
+        text = aligned(&rows, "lrrll");
     }
-    let residual = breakdown.get(Part::Residual).unwrap_or(0);
-    for annotation in annotations(sample, residual) {
-        let line = format!(
-            "Of what is not itemised, up to {} is {} ({}).",
-            human(annotation.at_most),
-            annotation.label,
-            annotation.origin
-        );
-        text += &(wrapped(&line, 0) + "\n");
+    let remarks = [explain::inexact(&breakdown.outcome), explain::not_itemised(sample, &breakdown)];
+    for remark in remarks.into_iter().flatten() {
+        text += &wrapped("", 0, &remark);
     }
     text
 }
 
 fn tools(sample: &Sample) -> String {
-    let mut rows = vec![
-        ["In other tools' words", "", "used", "available", "cached"].map(str::to_owned).to_vec(),
-    ];
+    let heading = ["In other tools' words", "", "used", "available", "cached"];
+    let mut rows = vec![heading.map(str::to_owned)];
     let amount = |bytes: Option<u64>| bytes.map_or_else(|| "—".into(), human);
     let mut reasons = String::new();
     for tool in TOOLS {
         let told = tool.told(sample);
-        rows.push(vec![
+        rows.push([
             tool.name.into(),
             tool.versions.into(),
             amount(told.used),
             amount(told.available),
             amount(told.cached),
         ]);
-        let line = format!("{} ({}): {}. {}", tool.name, tool.versions, tool.formula, tool.reason);
-        reasons += &(wrapped(&line, 2) + "\n");
+        let start = format!("{} ({}): ", tool.name, tool.versions);
+        reasons += &wrapped(&start, 2, &format!("used = {}. {}", tool.formula, tool.reason));
     }
     aligned(&rows, "llrrr") + "\n" + &reasons
 }

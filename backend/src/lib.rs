@@ -11,6 +11,7 @@
 //! * [`explain`]: `headroom explain`.
 //! * [`ask`]: asks a head over HTTP.
 //! * [`table`]: tables and paragraphs for the terminal.
+//! * [`doctor`]: `headroom doctor`: why a number is missing or misleads, and what helps.
 //! * [`serve`]: puts agent, head and web together until a signal ends them.
 //! * [`clock`]: the clocks of this machine.
 //! * [`error`]: why a command ended, and with which exit code.
@@ -22,6 +23,7 @@ pub mod agent;
 pub mod ask;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod error;
 pub mod explain;
 pub mod free;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
-use headroom::{config, explain, free, serve};
+use headroom::{config, doctor, explain, free, serve};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -24,5 +24,6 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Serve(args) => serve::run(&args.resolve()?),
         Command::Free(args) => free::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     }
 }

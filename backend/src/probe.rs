@@ -7,6 +7,7 @@ pub mod parse;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
 mod sensors;
+pub mod survey;
 
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use shared::{Field, Sample};
 use files::KeptFile;
 use limits::Limits;
 use parse::Layout;
+use survey::Surroundings;
 
 /// The trees that are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,8 +190,12 @@ impl Probe {
         found.set(Field::MinFree, kib.and_then(|kib| kib.checked_mul(1024)));
         self.under_voltage = sensors::under_voltage(&roots.sys);
         self.zram = sensors::zram(&roots.sys);
-        self.arcstats =
-            Some(roots.file(Source::Arcstats)).filter(|path| path.is_file()).map(KeptFile::open);
+        let Surroundings { lxcfs, container, has_mounts, .. } = Surroundings::of(roots);
+        found.set(Field::Lxcfs, has_mounts.then_some(lxcfs.is_some().into()));
+        // In a container it is the host's.
+        self.arcstats = Some(roots.file(Source::Arcstats))
+            .filter(|path| container.is_none() && path.is_file())
+            .map(KeptFile::open);
         self.limits.look_up(buffer);
     }
 

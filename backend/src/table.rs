@@ -2,22 +2,25 @@
 
 use std::fmt::Write as _;
 
-/// Characters in a line of prose.
-const WIDTH: usize = 96;
+/// Characters in a line of prose: as wide as a terminal of old, and easy to read on a wider one.
+pub(crate) const WIDTH: usize = 80;
 
 /// Columns as wide as their widest cell, two blanks apart. `sides` says for each column whether it
 /// stands to the left (`l`) or to the right (`r`); where it ends, columns stand to the right.
 #[must_use]
-pub fn aligned(rows: &[Vec<String>], sides: &str) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+pub fn aligned(rows: &[impl AsRef<[String]>], sides: &str) -> String {
+    let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+        rows.iter()
+            .filter_map(|row| row.as_ref().get(column))
+            .map(|cell| cell.chars().count())
+            .max()
     };
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+        for (column, (cell, &width)) in row.as_ref().iter().zip(&widths).enumerate() {
             let gap = if column == 0 { "" } else { "  " };
             // Writing to a String cannot fail.
             match sides.as_bytes().get(column) {
@@ -32,26 +35,39 @@ pub fn aligned(rows: &[Vec<String>], sides: &str) -> String {
     text
 }
 
-/// `prose` in lines that fit a terminal, all but the first indented by `indent` blanks. No newline at
-/// the end.
+/// `start` and `prose` in lines of at most [`WIDTH`], where its words allow that; all but the first are
+/// indented by `indent` blanks. What stands in backquotes is to be copied, so it is not broken. A
+/// newline ends it.
 #[must_use]
-pub fn wrapped(prose: &str, indent: usize) -> String {
-    let mut text = String::new();
-    let mut column = 0;
-    for word in prose.split(' ') {
+pub fn wrapped(start: &str, indent: usize, prose: &str) -> String {
+    let mut text = start.to_owned();
+    let mut column = start.chars().count();
+    let mut is_first = true;
+    for word in words(prose) {
         let length = word.chars().count();
-        if column > 0 && column + 1 + length > WIDTH {
+        if !is_first && column + 1 + length > WIDTH {
             text.push('\n');
-            text.extend(std::iter::repeat_n(' ', indent));
+            text.push_str(&" ".repeat(indent));
             column = indent;
-        } else if column > 0 {
+        } else if !is_first {
             text.push(' ');
             column += 1;
         }
+        is_first = false;
         text.push_str(word);
         column += length;
     }
+    text.push('\n');
     text
+}
+
+fn words(prose: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let is_break = move |c: char| {
+        quoted ^= c == '`';
+        c == ' ' && !quoted
+    };
+    prose.split(is_break).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -67,10 +83,10 @@ mod tests {
 
     #[test]
     fn prose_is_wrapped_between_words() {
-        let prose = "word ".repeat(60);
-        let text = wrapped(prose.trim(), 4);
+        let text = wrapped("- ", 4, &"word ".repeat(60));
         assert!(text.lines().count() > 2 && text.lines().all(|line| line.chars().count() <= WIDTH));
+        assert!(text.starts_with("- word word"), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with("    word")));
-        assert_eq!(wrapped("", 2), "");
+        assert_eq!(wrapped("", 2, ""), "\n");
     }
 }

@@ -1,5 +1,6 @@
 //! What the numbers mean, in sentences: one wording for the page and the terminal.
 
+use crate::breakdown::{Breakdown, Outcome, Part, annotations};
 use crate::memory::{Available, Split};
 use crate::units::human;
 use crate::{Field, Sample};
@@ -28,6 +29,37 @@ pub fn free_and_available(split: &Split) -> String {
         human(available),
         human(reclaimable)
     )
+}
+
+/// What of total memory cannot be had, and why.
+#[must_use]
+pub fn halves(split: &Split) -> String {
+    format!(
+        "{} cannot be had: {} is really used, {} is held back by the kernel.",
+        human(split.total - split.available),
+        human(split.in_use),
+        human(split.held_back)
+    )
+}
+
+/// Why the parts of memory are not as exact as they could be, if they are not.
+#[must_use]
+pub fn inexact(outcome: &Outcome) -> Option<String> {
+    let reason = outcome.reason()?;
+    Some(match outcome {
+        Outcome::NotItemisable(_) => format!("Where memory went cannot be told apart: {reason}."),
+        _ => format!("Not quite as read: {reason}."),
+    })
+}
+
+/// What is known to be in the part that no line tells, if anything is.
+#[must_use]
+pub fn not_itemised(sample: &Sample, breakdown: &Breakdown) -> Option<String> {
+    let inside: Vec<String> = annotations(sample, breakdown.get(Part::Residual)?)
+        .iter()
+        .map(|found| format!("up to {} {} ({})", human(found.at_most), found.label, found.origin))
+        .collect();
+    (!inside.is_empty()).then(|| format!("Not itemised holds {}.", inside.join(", ")))
 }
 
 /// What else must be known of the available memory that `sample` tells: that it is estimated, that a

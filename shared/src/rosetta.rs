@@ -309,7 +309,7 @@ pub const TOOLS: &[Tool] = &[
     Tool {
         name: "node_exporter",
         versions: "1",
-        formula: "each line as it is; used is left to the dashboard",
+        formula: "left to the dashboard; it passes on each line as it is",
         reason: "Dashboards differ: many subtract MemFree, Buffers and Cached, which counts tmpfs as unused.",
         told: |lines| told(-1, lines.available, lines.cached),
     },

@@ -58,7 +58,7 @@ pub(super) fn zram(sys: &Path) -> Vec<KeptFile> {
 }
 
 /// The entries of `dir` named `prefix` and a number, by that number.
-fn entries(dir: &Path, prefix: &str) -> Vec<PathBuf> {
+pub(super) fn entries(dir: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut numbered: Vec<(u32, PathBuf)> = fs::read_dir(dir)
         .into_iter()
         .flatten()

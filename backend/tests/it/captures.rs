@@ -13,7 +13,7 @@ use shared::{Field, Sample};
 use crate::support::{FakeProc, headroom, say};
 
 /// The captures of one kind, with their names; `None` if they are not on this machine.
-fn captures(kind: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn captures(kind: &str) -> Option<Vec<(String, String)>> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
     let root = env::var_os("HEADROOM_FIXTURES").map_or(beside, PathBuf::from);
     let Ok(entries) = fs::read_dir(root.join(kind)) else {

@@ -28,10 +28,11 @@ fn it_says_what_it_is() {
     for (args, words) in [
         (
             &["--help"][..],
-            &["serve", "free", "--listen", "--proc-root", "[env: HEADROOM_LISTEN="][..],
+            &["serve", "free", "doctor", "--listen", "--proc-root", "[env: HEADROOM_LISTEN="][..],
         ),
         (&["serve", "--help"], &["--listen", "--insecure-http", "--host-names", "--period-ms"]),
         (&["free", "--help"], &["--json", "--bytes"]),
+        (&["doctor", "--help"], &["--json", "--ask-firmware", "deprecated", "--sys-root"]),
     ] {
         let help = headroom(args);
         ended(&help, 0, &[]);

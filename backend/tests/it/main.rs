@@ -9,6 +9,7 @@ mod captures;
 mod chromium;
 mod cli;
 mod client;
+mod doctor;
 mod feed;
 mod free;
 mod http;

@@ -3,8 +3,8 @@
 
 use leptos::prelude::*;
 use shared::Field;
-use shared::breakdown::{Breakdown as Parts, Outcome, Part, annotations};
-use shared::explain::free_and_available;
+use shared::breakdown::{Breakdown as Parts, Outcome, Part};
+use shared::explain::{free_and_available, halves, inexact, not_itemised};
 use shared::memory::Split;
 use shared::units::{exact, human};
 
@@ -24,38 +24,10 @@ pub(crate) fn Breakdown(
     let is_told = move || !matches!(breakdown.read().outcome, Outcome::NotItemisable(_));
     let told = text(move || if is_told() { "drawn" } else { "gone" }.into());
     let bracket = text(move || if split.read().is_ok() { "bracket" } else { "gone" }.into());
-    let reason = text(move || match &breakdown.read().outcome {
-        Outcome::NotItemisable(reason) => {
-            format!("Where memory went cannot be told apart: {reason}.")
-        }
-        outcome => outcome
-            .reason()
-            .map_or_else(String::new, |reason| format!("Not quite as read: {reason}.")),
-    });
-    let halves = text(move || match *split.read() {
-        Ok(split) => format!(
-            "{} cannot be had: {} is really used, {} is held back by the kernel.",
-            human(split.total - split.available),
-            human(split.in_use),
-            human(split.held_back)
-        ),
-        Err(_) => String::new(),
-    });
-    let inside = text(move || {
-        let residual = breakdown.read().get(Part::Residual).unwrap_or(0);
-        let found = annotations(&readout.read().sample, residual);
-        let found: Vec<String> = found
-            .iter()
-            .map(|found| {
-                format!("up to {} {} ({})", human(found.at_most), found.label, found.origin)
-            })
-            .collect();
-        if found.is_empty() {
-            String::new()
-        } else {
-            format!("Not itemised holds {}.", found.join(", "))
-        }
-    });
+    let sentence = |sentence: Option<String>| sentence.unwrap_or_default();
+    let reason = text(move || sentence(inexact(&breakdown.read().outcome)));
+    let halves = text(move || split.read().as_ref().map_or_else(|_| String::new(), halves));
+    let inside = text(move || sentence(not_itemised(&readout.read().sample, &breakdown.read())));
     view! {
         <p class="no-split" data-name="no-split">{reason}</p>
         <div class=told>

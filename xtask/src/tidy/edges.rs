@@ -137,9 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn agent_and_free_do_not_serve() {
+    fn agent_free_and_doctor_do_not_serve() {
         expect("backend/src/agent.rs", "crate::web::x", &["backend/src/agent.rs:1: `agent` uses"]);
         expect("backend/src/free.rs", "crate::head::x", &["backend/src/free.rs:1: `free` uses"]);
+        let rule = "backend/src/doctor/swap.rs";
+        expect(rule, "crate::head::x", &["backend/src/doctor/swap.rs:1: `doctor` uses"]);
     }
 
     #[test]

@@ -75,6 +75,13 @@ pub(super) const MODULES: &[Module] = &[
         because: "free reads this node once, without head or server",
     },
     Module {
+        at: (BACKEND, "doctor"),
+        uses: Some(&["config", "error", "probe"]),
+        never: &["tokio", "actix_web", "actix_ws"],
+        texts: &[],
+        because: "doctor judges what probe saw, without head or server",
+    },
+    Module {
         at: (BACKEND, "clock"),
         uses: Some(&[]),
         never: &[],
