@@ -1,9 +1,10 @@
 //! What is shown. Reads the store, never the network.
 
 pub(crate) mod amount;
+pub(crate) mod canvas;
 pub(crate) mod doctor;
+pub(crate) mod dom;
 pub(crate) mod facts;
-pub(crate) mod grid;
 pub(crate) mod help;
 pub(crate) mod memory;
 pub(crate) mod node;

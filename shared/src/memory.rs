@@ -73,24 +73,6 @@ impl Split {
         let held_back = (free + reclaimable).checked_sub(available).ok_or(NoSplit::Inconsistent)?;
         Ok(Self { total, in_use, reclaimable, free, available, held_back })
     }
-
-    /// The share of total that is in use, 0 to 1.
-    #[must_use]
-    pub fn used_share(&self) -> f64 {
-        self.in_use as f64 / self.total.max(1) as f64
-    }
-
-    /// The share of total that the kernel holds back, 0 to 1.
-    #[must_use]
-    pub fn held_back_share(&self) -> f64 {
-        self.held_back as f64 / self.total.max(1) as f64
-    }
-
-    /// The share of total that is available, 0 to 1.
-    #[must_use]
-    pub fn available_share(&self) -> f64 {
-        self.available as f64 / self.total.max(1) as f64
-    }
 }
 
 /// What new programs can get without swapping, and how that is known.

@@ -97,10 +97,25 @@ pub fn human(bytes: u64) -> String {
 pub fn three_digits(value: f64) -> String {
     for (limit, decimals) in [(0.9995, 3), (9.995, 2), (99.95, 1)] {
         if value.abs() < limit {
-            return format!("{value:.decimals$}");
+            return fixed(value, decimals);
         }
     }
-    format!("{value:.0}")
+    fixed(value, 0)
+}
+
+/// `value` with this many decimals, 6 at most. Like `{value:.decimals$}`, without the code for numbers
+/// of any size, which is a large part of a page.
+#[must_use]
+pub fn fixed(value: f64, decimals: usize) -> String {
+    let scale = 10_u64.pow(decimals.min(6) as u32);
+    let rounded = (value.abs() * scale as f64).round() as u64;
+    let (sign, whole, part) =
+        (if value < 0.0 && rounded > 0 { "-" } else { "" }, rounded / scale, rounded % scale);
+    if decimals == 0 {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{part:0decimals$}")
+    }
 }
 
 /// `bytes` to the byte, digits in groups of three: `2 802 475 008 bytes`. The blanks do not break.
@@ -131,9 +146,9 @@ pub fn percent(ratio: f64) -> String {
     if percent > 0.0 && percent < 0.05 {
         "< 0.1\u{a0}%".into()
     } else if percent < 9.95 {
-        format!("{percent:.1}\u{a0}%")
+        fixed(percent, 1) + "\u{a0}%"
     } else {
-        format!("{percent:.0}\u{a0}%")
+        fixed(percent, 0) + "\u{a0}%"
     }
 }
 
@@ -170,6 +185,21 @@ mod tests {
             (u64::MAX, "16384 PiB"),
         ] {
             assert_eq!(human(bytes), text);
+        }
+    }
+
+    #[test]
+    fn decimals_are_as_asked_for() {
+        for (value, decimals, text) in [
+            (0.0, 2, "0.00"),
+            (1.005, 1, "1.0"),
+            (-1.26, 1, "-1.3"),
+            (-0.01, 1, "0.0"),
+            (99.96, 1, "100.0"),
+            (0.042, 3, "0.042"),
+            (1e18, 0, "1000000000000000000"),
+        ] {
+            assert_eq!(fixed(value, decimals), text);
         }
     }
 

@@ -1,161 +1,130 @@
-//! Draws five minutes of a node's memory on any surface that plotters knows.
+//! Draws five minutes of a node's memory on any surface.
 
-use std::ops::Range;
-
-use plotters::coord::Shift;
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
-use plotters::prelude::*;
 use shared::units::human;
 use shared::window::SPAN_MS;
 
 use super::scale::{Axis, Point, ticks};
 
-/// The colours of a timeline.
+/// A place in device pixels from the top left corner.
+pub type Place = (f64, f64);
+
+/// Where a text stands at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Its middle.
+    Middle,
+    /// Its end.
+    End,
+}
+
+/// What is drawn on: a canvas in the page, SVG elsewhere. Colours are those of CSS.
+pub trait Surface {
+    /// Fills the area within `outline`.
+    fn fill(&mut self, outline: &[Place], color: &str);
+    /// Draws a line through `points`, `width` device pixels wide.
+    fn line(&mut self, points: &[Place], color: &str, width: f64);
+    /// Writes `text`, vertically centred at `place`, `size` device pixels high.
+    fn text(&mut self, text: &str, place: Place, align: Align, color: &str, size: f64);
+}
+
+/// The colours of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Palette {
     /// What is in use.
-    pub used: RGBColor,
+    pub used: String,
     /// What can be dropped.
-    pub cache: RGBColor,
+    pub cache: String,
     /// The border of what can be had.
-    pub available: RGBColor,
+    pub available: String,
     /// What lies under everything.
-    pub ground: RGBColor,
+    pub ground: String,
     /// Lines of the grid.
-    pub grid: RGBColor,
+    pub grid: String,
     /// Words.
-    pub text: RGBColor,
+    pub text: String,
+    /// The part that is looked at.
+    pub part: String,
 }
 
-/// Reads `#rrggbb`.
-#[must_use]
-pub fn color(hex: &str) -> Option<RGBColor> {
-    let digits = hex.trim().strip_prefix('#').filter(|digits| digits.len() == 6)?;
-    let rgb = u32::from_str_radix(digits, 16).ok()?;
-    Some(RGBColor((rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8))
-}
-
-const FONT: &str = "system-ui, sans-serif";
-
-/// Draws `runs`, `density` device pixels to a pixel. Gives the time axis, in the surface's pixels;
+/// Draws `runs` on a surface of `size`, `density` device pixels to a pixel. Gives the time axis;
 /// `None` if there is nothing to draw.
 ///
 /// From the bottom up: what is in use, what can be dropped, and on bare ground what is free. What
 /// lies above the line can be had. The part that is looked at is a line of its own.
-pub fn draw<B: DrawingBackend>(
-    surface: &DrawingArea<B, Shift>,
+pub fn draw(
+    surface: &mut impl Surface,
+    (width, height): (f64, f64),
     runs: &[Vec<Point>],
     palette: &Palette,
     density: f64,
-) -> Result<Option<Axis>, DrawingAreaErrorKind<B::ErrorType>> {
-    let Some(last) = runs.last().and_then(|run| run.last()) else { return Ok(None) };
-    let end_ms = last.at_ms;
+) -> Option<Axis> {
+    let end_ms = runs.last()?.last()?.at_ms;
     let total = runs.iter().flatten().map(|point| point.split.total).max().unwrap_or(0).max(1);
-    let px = |pixels: f64| (pixels * density).round() as i32;
-    let minutes = (SPAN_MS / 60_000) as i32;
+    let px = |pixels: f64| pixels * density;
+    let axis = Axis { end_ms, left: px(64.0), right: width - px(12.0) };
+    let (top, bottom) = (px(8.0), height - px(24.0));
+    let y = |bytes: u64| bottom - bytes as f64 / total as f64 * (bottom - top);
+
+    for tick in ticks(total) {
+        surface.line(&[(axis.left, y(tick)), (axis.right, y(tick))], &palette.grid, px(1.0));
+        let place = (axis.left - px(8.0), y(tick));
+        surface.text(&human(tick), place, Align::End, &palette.text, px(12.0));
+    }
     // Where words at each minute would touch, every other minute has one.
-    let narrow = f64::from(surface.dim_in_pixel().0) < 480.0 * density;
-    let every = if narrow { 2 } else { 1 };
-    let whole_minutes = (0..=minutes).step_by(every).map(|ago| -f64::from(ago)).collect();
-    let marks = ticks(total).into_iter().map(|tick| tick as f64).collect::<Vec<_>>();
-    let mut chart = ChartBuilder::on(surface)
-        .margin_top(px(8.0))
-        .margin_right(px(12.0))
-        .x_label_area_size(px(24.0))
-        .y_label_area_size(px(64.0))
-        .build_cartesian_2d(
-            Marked { range: -f64::from(minutes)..0.0, marks: whole_minutes },
-            Marked { range: 0.0..total as f64, marks },
-        )?;
-    let text = (FONT, 12.0 * density).into_font().color(&palette.text);
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(palette.grid.mix(0.6))
-        .axis_style(palette.grid)
-        .x_label_style(text.clone())
-        .y_label_style(text)
-        .x_label_formatter(&|minutes| match *minutes {
-            now if now > -0.5 => "now".into(),
-            ago => format!("−{:.0} min", -ago),
-        })
-        .y_label_formatter(&|bytes| human(*bytes as u64))
-        .draw()?;
-    let x = |point: &Point| -((end_ms.saturating_sub(point.at_ms)) as f64) / 60_000.0;
-    for run in runs {
-        let area = |of: fn(&Point) -> u64, color: &RGBColor| {
-            AreaSeries::new(
-                run.iter().map(|point| (x(point), of(point) as f64)),
-                0.0,
-                color.filled(),
-            )
+    let every_ms = if width < px(480.0) { 120_000 } else { 60_000 };
+    for ago_ms in (0..=SPAN_MS).step_by(every_ms) {
+        let x = axis.x(end_ms.saturating_sub(ago_ms));
+        let (word, align) = match ago_ms {
+            0 => ("now".into(), Align::End),
+            _ => (format!("−{} min", ago_ms / 60_000), Align::Middle),
         };
-        chart.draw_series(area(|p| p.split.in_use + p.split.reclaimable, &palette.cache))?;
-        chart.draw_series(area(|p| p.split.in_use, &palette.used))?;
-        let border =
-            run.iter().map(|point| (x(point), (point.split.total - point.split.available) as f64));
-        // A seam on both sides keeps the line apart from colours of its own brightness.
-        for (color, width) in [(palette.ground, 5.0), (palette.available, 2.0)] {
-            let style = color.stroke_width(px(width) as u32);
-            chart.draw_series(LineSeries::new(border.clone(), style))?;
-        }
-        let part: Vec<_> =
-            run.iter().filter_map(|point| Some((x(point), point.part? as f64))).collect();
-        for (color, width) in [(palette.ground, 6.0), (palette.text, 3.0)] {
-            let style = color.stroke_width(px(width) as u32);
-            chart.draw_series(LineSeries::new(part.iter().copied(), style))?;
-        }
+        surface.text(&word, (x, bottom + px(14.0)), align, &palette.text, px(12.0));
     }
-    let (horizontal, _) = chart.plotting_area().get_pixel_range();
-    Ok(Some(Axis { end_ms, left: horizontal.start.into(), right: horizontal.end.into() }))
-}
-
-/// An axis with marks at given places, instead of decimal ones.
-struct Marked {
-    range: Range<f64>,
-    marks: Vec<f64>,
-}
-
-impl Ranged for Marked {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        let share = (value - self.range.start) / (self.range.end - self.range.start);
-        from + (f64::from(to - from) * share).round() as i32
+    for run in runs {
+        let line = |of: &dyn Fn(&Point) -> Option<u64>| -> Vec<Place> {
+            run.iter().filter_map(|point| Some((axis.x(point.at_ms), y(of(point)?)))).collect()
+        };
+        let mut area = |of: &dyn Fn(&Point) -> Option<u64>, color: &str| {
+            let mut outline = line(of);
+            let ends = outline.first().zip(outline.last()).map(|(first, last)| (first.0, last.0));
+            if let Some((first, last)) = ends {
+                outline.extend([(last, bottom), (first, bottom)]);
+            }
+            surface.fill(&outline, color);
+        };
+        area(&|p| Some(p.split.in_use + p.split.reclaimable), &palette.cache);
+        area(&|p| Some(p.split.in_use), &palette.used);
+        let border = line(&|p| Some(p.split.total - p.split.available));
+        let part = line(&|p| p.part);
+        // A seam on both sides keeps a line apart from colours of its own brightness.
+        surface.line(&border, &palette.ground, px(5.0));
+        surface.line(&border, &palette.available, px(2.0));
+        surface.line(&part, &palette.ground, px(6.0));
+        surface.line(&part, &palette.part, px(3.0));
     }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.marks.clone()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.range.clone()
-    }
+    Some(axis)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chart::svg::Svg;
     use shared::memory::Split;
 
-    const PALETTE: Palette = Palette {
-        used: RGBColor(1, 2, 3),
-        cache: RGBColor(4, 5, 6),
-        available: RGBColor(7, 8, 9),
-        ground: RGBColor(255, 255, 255),
-        grid: RGBColor(10, 11, 12),
-        text: RGBColor(13, 14, 15),
-    };
-
     fn svg(runs: &[Vec<Point>]) -> (String, Option<Axis>) {
-        let mut text = String::new();
-        let surface = SVGBackend::with_string(&mut text, (800, 240)).into_drawing_area();
-        let axis = draw(&surface, runs, &PALETTE, 1.0).unwrap();
-        surface.present().unwrap();
-        drop(surface);
-        (text, axis)
+        let color = |name: &str| name.to_owned();
+        let palette = Palette {
+            used: color("#used"),
+            cache: color("#cache"),
+            available: color("#available"),
+            ground: color("#ground"),
+            grid: color("#grid"),
+            text: color("#text"),
+            part: color("#part"),
+        };
+        let mut surface = Svg::new(800.0, 240.0);
+        let axis = draw(&mut surface, (800.0, 240.0), runs, &palette, 1.0);
+        (surface.finish(), axis)
     }
 
     #[test]
@@ -172,25 +141,20 @@ mod tests {
         let point = |at_ms| Point { at_ms, split, part: Some(GIB / 4) };
         let runs = [vec![point(1000), point(2000)], vec![point(90_000), point(91_000)]];
         let (svg, axis) = svg(&runs);
-        for color in ["#010203", "#040506", "#070809", "#0D0E0F"] {
-            let drawn = svg.matches(color).count();
-            assert!(drawn >= 2, "{color} is drawn {drawn} times");
+        for color in ["#used", "#cache", "#available", "#part"] {
+            assert_eq!(svg.matches(&format!("\"{color}\"")).count(), 2, "{color}: {svg}");
         }
-        assert!(svg.contains("2.00 GiB") && svg.contains("now"), "{svg}");
+        assert!(svg.contains("2.00 GiB") && svg.contains("now") && svg.contains("−5 min"), "{svg}");
         let axis = axis.unwrap();
-        assert!(axis.left > 40.0 && axis.right <= 800.0, "{axis:?}");
-        assert_eq!(axis.end_ms, 91_000);
+        assert_eq!((axis.end_ms, axis.left, axis.right), (91_000, 64.0, 788.0));
+        // A quarter of total is in use: its area ends a quarter up, between 8 and 216.
+        assert!(svg.contains(&format!("{:.1},164.0", axis.x(91_000))), "{svg}");
     }
 
     #[test]
     fn nothing_is_drawn_of_nothing() {
-        assert_eq!(svg(&[]).1, None);
-    }
-
-    #[test]
-    fn colours_are_read_from_hex() {
-        assert_eq!(color(" #1f4e9c "), Some(RGBColor(0x1f, 0x4e, 0x9c)));
-        assert_eq!(color("blue"), None);
-        assert_eq!(color("#12"), None);
+        let (svg, axis) = svg(&[]);
+        assert_eq!(axis, None);
+        assert!(!svg.contains("<text"), "{svg}");
     }
 }

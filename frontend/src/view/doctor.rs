@@ -1,44 +1,59 @@
 //! What is missing or misleading on a node, and what helps.
 
-use leptos::prelude::*;
-use shared::survey::{Finding, Severity};
+use std::sync::Arc;
 
-use super::amount::text;
+use leptos::prelude::*;
+use leptos::web_sys::Element;
+use shared::survey::{Finding, Severity, Survey};
+
+use super::dom::{add, add_text, follow, set, show};
 use super::panel::Panel;
 use crate::state::Readout;
 
-/// The findings, the worst first.
-#[component]
-pub(crate) fn Doctor(
-    /// The node.
-    readout: RwSignal<Readout>,
-) -> impl IntoView {
-    let opened = RwSignal::new(false);
-    let findings =
-        Memo::new(move |_| readout.read().survey.as_ref().map(|survey| survey.findings.clone()));
-    let gist = text(move || match findings.read().as_deref() {
-        None => "not looked around yet".into(),
-        Some([]) => "nothing is missing or misleading".into(),
-        Some([one]) => one.finding.clone(),
-        Some(all) => format!("{} findings", all.len()),
-    });
-    let entry = |finding: Finding| {
-        view! {
-            <li class=format!("finding {}", class(finding.severity)) data-name=finding.id>
-                <p class="what"><b>{finding.severity.name()}</b>" "{finding.finding}</p>
-                <p class="seen">"Seen: "{finding.evidence}</p>
-                <p class="fix">{finding.fix}</p>
-            </li>
+/// Adds the panel of findings, the worst first.
+pub(crate) fn add_doctor(place: &Element, readout: RwSignal<Readout>) -> Option<()> {
+    let panel = Panel::add(place, "doctor", "Doctor")?;
+    let list = add(&panel.body, "ul", "findings")?;
+    let promise = "Headroom changes nothing on a node: what is to be done is yours to do.";
+    add_text(&panel.body, "p", "sentence", promise)?;
+    let shown = StoredValue::new_local(None::<Arc<Survey>>);
+    follow(move || {
+        let survey = readout.read().survey.clone();
+        if shown.get_value() == survey {
+            return;
         }
-    };
-    view! {
-        <Panel name="doctor" title="Doctor" gist opened>
-            <ul class="findings">
-                {move || findings.get().unwrap_or_default().into_iter().map(entry).collect_view()}
-            </ul>
-            <p class="sentence">"Headroom changes nothing on a node: what is to be done is yours to do."</p>
-        </Panel>
+        shown.set_value(survey.clone());
+        list.set_text_content(None);
+        let findings = survey.as_ref().map(|survey| survey.findings.as_slice());
+        show(
+            &panel.gist,
+            &match findings {
+                None => "not looked around yet".into(),
+                Some([]) => "nothing is missing or misleading".into(),
+                Some([one]) => one.finding.clone(),
+                Some(all) => format!("{} findings", all.len()),
+            },
+        );
+        for finding in findings.unwrap_or_default() {
+            add_finding(&list, finding);
+        }
+    });
+    Some(())
+}
+
+fn add_finding(list: &Element, finding: &Finding) -> Option<()> {
+    let entry = add(list, "li", &format!("finding {}", class(finding.severity)))?;
+    set(&entry, "data-name", &finding.id);
+    let what = add(&entry, "p", "what")?;
+    add_text(&what, "b", "", finding.severity.name())?;
+    add_text(&what, "span", "", &format!(" {}", finding.finding))?;
+    add_text(&entry, "p", "seen", &format!("Seen: {}", finding.evidence))?;
+    let fix = add(&entry, "p", "fix")?;
+    // What stands in backquotes is to be copied.
+    for (index, piece) in finding.fix.split('`').enumerate() {
+        add_text(&fix, if index % 2 == 0 { "span" } else { "code" }, "", piece)?;
     }
+    Some(())
 }
 
 fn class(severity: Severity) -> &'static str {

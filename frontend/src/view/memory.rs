@@ -1,14 +1,18 @@
 //! Where memory is: the bar of its parts, the bracket under it, what the parts are, and free beside
 //! available.
 
+use leptos::html::Div;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys::Element;
 use shared::Field;
-use shared::breakdown::{Breakdown as Parts, Outcome, Part};
+use shared::breakdown::Part;
 use shared::explain::{free_and_available, halves, inexact, not_itemised};
 use shared::memory::Split;
 use shared::units::{exact, human};
 
 use super::amount::{Amount, text};
+use super::dom::{add, add_text, follow, set, show, widen};
 use crate::state::Readout;
 use crate::store::NodeSignal;
 
@@ -18,83 +22,115 @@ pub(crate) fn Breakdown(
     /// The node.
     node: NodeSignal,
 ) -> impl IntoView {
-    let readout = node.readout;
-    let breakdown = Memo::new(move |_| readout.read().breakdown.clone());
-    let split = Memo::new(move |_| readout.read().split);
-    let is_told = move || !matches!(breakdown.read().outcome, Outcome::NotItemisable(_));
-    let told = text(move || if is_told() { "drawn" } else { "gone" }.into());
-    let bracket = text(move || if split.read().is_ok() { "bracket" } else { "gone" }.into());
-    let sentence = |sentence: Option<String>| sentence.unwrap_or_default();
-    let reason = text(move || sentence(inexact(&breakdown.read().outcome)));
-    let halves = text(move || split.read().as_ref().map_or_else(|_| String::new(), halves));
-    let inside = text(move || sentence(not_itemised(&readout.read().sample, &breakdown.read())));
-    view! {
-        <p class="no-split" data-name="no-split">{reason}</p>
-        <div class=told>
-            <div class="bars" aria-hidden="true">
-                <div class="bar" data-name="bar">
-                    {Part::ALL.iter().map(|&part| view! { <Piece class=part.class() share=Signal::derive(move || share(&breakdown.read(), part))/> }).collect_view()}
-                </div>
-                <div class=bracket data-name="bracket">
-                    {[("in-use", Split::used_share as fn(&Split) -> f64), ("held-back", Split::held_back_share), ("available", Split::available_share)]
-                        .map(|(class, of)| view! { <Piece class share=Signal::derive(move || split.read().as_ref().map_or(0.0, of))/> }).collect_view()}
-                </div>
-            </div>
-            <p class="halves" data-name="halves">{halves}</p>
-            <ul class="parts" aria-label="The parts of memory">
-                {Part::ALL.iter().map(|&part| view! { <Entry node breakdown part/> }).collect_view()}
-            </ul>
-            <p class="sentence" data-name="inside">{inside}</p>
-        </div>
-    }
-}
-
-fn share(breakdown: &Parts, part: Part) -> f64 {
-    let total: u64 = breakdown.iter().map(|(_, bytes)| bytes).sum();
-    breakdown.get(part).unwrap_or(0) as f64 / total.max(1) as f64
-}
-
-/// A piece of a bar, as wide as its share of total.
-#[component]
-fn Piece(class: &'static str, share: Signal<f64>) -> impl IntoView {
-    let width = text(move || format!("{:.3}%", share.get() * 100.0));
-    view! { <span class=class style:width=width></span> }
-}
-
-/// A line of the legend. Pressed, it tells what the part is and shows it over time.
-#[component]
-fn Entry(node: NodeSignal, breakdown: Memo<Parts>, part: Part) -> impl IntoView {
-    let bytes = move || breakdown.read().get(part);
-    let is_chosen = move || node.part.get() == Some(part);
-    let class = text(move || {
-        let state = if bytes().unwrap_or(0) == 0 {
-            "gone"
-        } else if is_chosen() {
-            "entry chosen"
-        } else {
-            "entry"
-        };
-        state.into()
+    let place = NodeRef::<Div>::new();
+    place.on_load(move |place| {
+        add_breakdown(&place, node);
     });
-    let amount = text(move || bytes().map_or_else(String::new, human));
-    let exactly = text(move || bytes().map_or_else(String::new, exact));
-    let value = text(move || bytes().map_or_else(String::new, |bytes| bytes.to_string()));
-    let about = format!("about-{}", part.id());
-    view! {
-        <li class=class>
-            <button type="button" aria-describedby=about.clone()
-                aria-pressed=text(move || is_chosen().to_string())
-                on:click=move |_| node.part.update(|chosen| {
-                    *chosen = if *chosen == Some(part) { None } else { Some(part) };
-                })>
-                <span class=format!("swatch {}", part.class()) aria-hidden="true"></span>
-                <span class="label">{part.label()}</span>
-                <span class="given">{part.given().words()}</span>
-                <data class="value" data-name=part.id() value=value>{amount}</data>
-            </button>
-            <p class="about" id=about>{part.sentence()}" "<span class="from">{exactly}" = "{part.formula()}</span></p>
-        </li>
+    let press = move |event: leptos::ev::MouseEvent| {
+        let pressed = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let entry = pressed.and_then(|pressed| pressed.closest("button").ok().flatten());
+        let id = entry.and_then(|entry| entry.get_attribute("data-part"));
+        if let Some(&part) = Part::ALL.iter().find(|part| id.as_deref() == Some(part.id())) {
+            let is_chosen = node.part.get_untracked() == Some(part);
+            node.part.set(if is_chosen { None } else { Some(part) });
+        }
+    };
+    view! { <div node_ref=place on:click=press></div> }
+}
+
+/// A part as it is shown.
+struct Entry {
+    part: Part,
+    piece: Element,
+    line: Element,
+    button: Element,
+    amount: Element,
+    exactly: Element,
+}
+
+impl Entry {
+    /// A line of the legend. Pressed, it tells what the part is and shows it over time.
+    fn add(bar: &Element, list: &Element, part: Part) -> Option<Self> {
+        let about = format!("about-{}", part.id());
+        let piece = add(bar, "span", part.class())?;
+        let line = add(list, "li", "entry")?;
+        let button = add(&line, "button", "")?;
+        for (name, value) in
+            [("type", "button"), ("data-part", part.id()), ("aria-describedby", &about)]
+        {
+            set(&button, name, value);
+        }
+        add(&button, "span", &format!("swatch {}", part.class()))?;
+        add_text(&button, "span", "label", part.label())?;
+        add_text(&button, "span", "given", part.given().words())?;
+        let amount = add(&button, "data", "value")?;
+        set(&amount, "data-name", part.id());
+        let text = add_text(&line, "p", "about", part.sentence())?;
+        set(&text, "id", &about);
+        let from = add(&text, "span", "from")?;
+        let exactly = add(&from, "span", "")?;
+        add_text(&from, "span", "", &format!(" = {}", part.formula()))?;
+        Some(Self { part, piece, line, button, amount, exactly })
     }
+
+    fn show(&self, bytes: u64, total: u64, is_chosen: bool) {
+        widen(&self.piece, bytes as f64 / total.max(1) as f64);
+        let class = match (bytes, is_chosen) {
+            (0, _) => "gone",
+            (_, true) => "entry chosen",
+            (_, false) => "entry",
+        };
+        set(&self.line, "class", class);
+        set(&self.button, "aria-pressed", if is_chosen { "true" } else { "false" });
+        set(&self.amount, "value", &bytes.to_string());
+        show(&self.amount, &human(bytes));
+        show(&self.exactly, &exact(bytes));
+    }
+}
+
+fn add_breakdown(place: &Element, node: NodeSignal) -> Option<()> {
+    let named = |parent: &Element, tag: &str, class: &str, name: &str| {
+        let child = add(parent, tag, class)?;
+        set(&child, "data-name", name);
+        Some(child)
+    };
+    let reason = named(place, "p", "no-split", "no-split")?;
+    let told = add(place, "div", "")?;
+    let bars = add(&told, "div", "bars")?;
+    set(&bars, "aria-hidden", "true");
+    let bar = named(&bars, "div", "bar", "bar")?;
+    let bracket = named(&bars, "div", "bracket", "bracket")?;
+    let used = add(&bracket, "span", "in-use")?;
+    let held_back = add(&bracket, "span", "held-back")?;
+    let available = add(&bracket, "span", "available")?;
+    let between = named(&told, "p", "halves", "halves")?;
+    let list = add(&told, "ul", "parts")?;
+    set(&list, "aria-label", "The parts of memory");
+    let entries: Option<Vec<Entry>> =
+        Part::ALL.iter().map(|&part| Entry::add(&bar, &list, part)).collect();
+    let entries = entries?;
+    let inside = named(&told, "p", "sentence", "inside")?;
+    follow(move || {
+        let readout = node.readout.read();
+        let breakdown = &readout.breakdown;
+        show(&reason, &inexact(&breakdown.outcome).unwrap_or_default());
+        show(&inside, &not_itemised(&readout.sample, breakdown).unwrap_or_default());
+        let is_told = breakdown.get(Part::Free).is_some();
+        set(&told, "class", if is_told { "drawn" } else { "gone" });
+        let total = breakdown.iter().map(|(_, bytes)| bytes).sum();
+        for entry in &entries {
+            let bytes = breakdown.get(entry.part).unwrap_or(0);
+            entry.show(bytes, total, node.part.get() == Some(entry.part));
+        }
+        set(&bracket, "class", if readout.split.is_ok() { "bracket" } else { "gone" });
+        show(&between, &readout.split.as_ref().map_or_else(|_| String::new(), halves));
+        if let Ok(Split { total, in_use, held_back: kept, available: given, .. }) = readout.split {
+            for (piece, bytes) in [(&used, in_use), (&held_back, kept), (&available, given)] {
+                widen(piece, bytes as f64 / total.max(1) as f64);
+            }
+        }
+    });
+    Some(())
 }
 
 /// Free and available side by side, and why they differ.

@@ -1,18 +1,19 @@
 //! One node, from the number people came for to everything else.
 
+use leptos::html::Div;
 use leptos::prelude::*;
 use shared::Field;
 use shared::explain::notes;
 use shared::units::{percent_of, span};
 
 use super::amount::{Amount, text};
-use super::doctor::Doctor;
+use super::doctor::add_doctor;
 use super::facts::Facts;
 use super::memory::{Breakdown, Difference};
 use super::tiles::Tiles;
 use super::timeline::Timeline;
-use super::tools::Tools;
-use super::usage::Who;
+use super::tools::add_tools;
+use super::usage::add_who;
 use crate::state::Readout;
 use crate::store::{NodeSignal, Store};
 
@@ -54,6 +55,12 @@ pub(crate) fn NodeView(
         format!("available{here}{estimated}")
     });
     let notes = text(move || notes(&readout.read().sample).join(" "));
+    let panels = NodeRef::<Div>::new();
+    panels.on_load(move |place| {
+        add_doctor(&place, readout);
+        add_who(&place, store, node);
+        add_tools(&place, readout);
+    });
     let title = format!("node-{}", node.number);
     view! {
         <section class="node" aria-labelledby=title>
@@ -81,11 +88,7 @@ pub(crate) fn NodeView(
             <Tiles readout/>
             <Timeline store node/>
             <Facts readout/>
-            <div class="panels">
-                <Doctor readout/>
-                <Who store node/>
-                <Tools readout/>
-            </div>
+            <div class="panels" node_ref=panels></div>
         </section>
     }
 }

@@ -1,34 +1,41 @@
 //! Panels that open on request.
 
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::wasm_bindgen::closure::Closure;
+use leptos::web_sys::Element;
 
-/// A panel with a title and a line that says what is in it; its content is made when it is first
-/// opened.
-#[component]
-pub(crate) fn Panel(
-    /// Names it for tests and scripts.
-    name: &'static str,
-    /// Its title.
-    title: &'static str,
-    /// What is in it, in a line.
-    gist: Signal<String>,
-    /// Is told when it opens and closes.
-    opened: RwSignal<bool>,
-    /// What is in it.
-    children: ChildrenFn,
-) -> impl IntoView {
-    // Once made it stays, so that it opens as it was left.
-    let made =
-        Memo::new(move |before: Option<&bool>| opened.get() || before.copied().unwrap_or(false));
-    view! {
-        <details class="panel more-of" data-name=name on:toggle=move |event| {
-            use leptos::wasm_bindgen::JsCast as _;
+use super::dom::{add, add_text, set};
 
-            let open = event.target().and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok());
-            opened.set(open.is_some_and(|details| details.has_attribute("open")));
-        }>
-            <summary><h2>{title}</h2><span class="gist">{gist}</span></summary>
-            <Show when=move || made.get()>{children()}</Show>
-        </details>
+/// A panel with a title and a line that says what is in it.
+#[derive(Clone)]
+pub(crate) struct Panel {
+    /// The line beside the title.
+    pub(crate) gist: Element,
+    /// What is shown when it is open.
+    pub(crate) body: Element,
+    /// Whether it is.
+    pub(crate) opened: RwSignal<bool>,
+}
+
+impl Panel {
+    /// A closed panel as the last child of `parent`, named for tests and scripts.
+    pub(crate) fn add(parent: &Element, name: &str, title: &str) -> Option<Self> {
+        let details = add(parent, "details", "panel more-of")?;
+        set(&details, "data-name", name);
+        let summary = add(&details, "summary", "")?;
+        add_text(&summary, "h2", "", title)?;
+        let opened = RwSignal::new(false);
+        let panel =
+            Self { gist: add(&summary, "span", "gist")?, body: add(&details, "div", "")?, opened };
+        let watched = details.clone();
+        let toggled: Box<dyn Fn()> = Box::new(move || opened.set(watched.has_attribute("open")));
+        let toggled = Closure::wrap(toggled);
+        details
+            .add_event_listener_with_callback("toggle", toggled.as_ref().unchecked_ref())
+            .ok()?;
+        // It lives as long as the view that it is part of.
+        StoredValue::new_local(toggled);
+        Some(panel)
     }
 }

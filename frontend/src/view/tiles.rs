@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use shared::memory::swap_used;
-use shared::units::{human, percent, three_digits};
+use shared::units::{fixed, human, percent, three_digits};
 use shared::{Field, Sample};
 
 use super::amount::{Amount, Known, text};
@@ -93,7 +93,7 @@ fn pressure(readout: &Readout) -> String {
 fn cpu(readout: &Readout) -> String {
     let load = [Field::Load1, Field::Load5, Field::Load15]
         .into_iter()
-        .map(|field| Some(format!("{:.2}", readout.sample.get(field)? as f64 / 100.0)))
+        .map(|field| Some(fixed(readout.sample.get(field)? as f64 / 100.0, 2)))
         .collect::<Option<Vec<_>>>()
         .map(|averages| format!("load {}", averages.join(" · ")));
     let now = readout.sample.get(Field::CpuFrequency).map(frequency);
@@ -116,5 +116,5 @@ pub(super) fn frequency(hz: u64) -> String {
 }
 
 fn celsius(milli: u64) -> String {
-    format!("{:.1}\u{a0}°C", milli as f64 / 1000.0)
+    fixed(milli as f64 / 1000.0, 1) + "\u{a0}°C"
 }

@@ -4,13 +4,12 @@ use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::html::Canvas;
 use leptos::prelude::*;
 use leptos::web_sys::HtmlCanvasElement;
-use plotters::drawing::IntoDrawingArea as _;
-use plotters_canvas::CanvasBackend;
-use shared::units::{human, span};
+use shared::units::{fixed, human, span};
 
 use super::amount::text;
+use super::canvas::Canvas as Surface;
 use crate::chart::scale::{Axis, Point, step};
-use crate::chart::timeline::{Palette, color, draw};
+use crate::chart::timeline::{Palette, draw};
 use crate::store::{NodeSignal, Store};
 
 /// What was drawn last: what the pointer is over.
@@ -67,7 +66,7 @@ pub(crate) fn Timeline(
         let x = cursor.get().and_then(|point| {
             drawn.with_value(|drawn| Some(drawn.axis?.x(point.at_ms) / drawn.density))
         });
-        x.map_or("-10px".into(), |x| format!("{x:.1}px"))
+        x.map_or("-10px".into(), |x| fixed(x, 1) + "px")
     });
     let told = text(move || {
         node.readout.track();
@@ -80,7 +79,7 @@ pub(crate) fn Timeline(
         };
         let split = point.split;
         let part = node.part.get().zip(point.part).map_or_else(String::new, |(part, bytes)| {
-            format!(", {} {}", human(bytes), part.label().to_lowercase())
+            format!(", {}: {}", part.label(), human(bytes))
         });
         format!(
             "{} ago: {} available, {} in use, {} cache, {} free{part}",
@@ -120,17 +119,17 @@ fn paint(canvas: &HtmlCanvasElement, runs: Vec<Vec<Point>>) -> Drawn {
     // Setting a size also clears what was drawn.
     canvas.set_width(to_device(width));
     canvas.set_height(to_device(height));
-    let axis = palette(canvas).and_then(|palette| {
-        let surface = CanvasBackend::with_canvas_object(canvas.clone())?.into_drawing_area();
-        draw(&surface, &runs, &palette, density).ok()?
-    });
+    let size = (f64::from(canvas.width()), f64::from(canvas.height()));
+    let axis = palette(canvas)
+        .zip(Surface::of(canvas))
+        .and_then(|(palette, mut surface)| draw(&mut surface, size, &runs, &palette, density));
     Drawn { runs, axis, density }
 }
 
 /// The theme's colours, whichever theme is on.
 fn palette(canvas: &HtmlCanvasElement) -> Option<Palette> {
     let style = window().get_computed_style(canvas).ok()??;
-    let token = |name: &str| color(&style.get_property_value(name).ok()?);
+    let token = |name: &str| style.get_property_value(name).ok();
     Some(Palette {
         used: token("--c-used")?,
         cache: token("--c-cache")?,
@@ -138,5 +137,6 @@ fn palette(canvas: &HtmlCanvasElement) -> Option<Palette> {
         ground: token("--panel")?,
         grid: token("--line")?,
         text: token("--muted")?,
+        part: token("--text")?,
     })
 }

@@ -1,11 +1,11 @@
 //! The same memory in the words of other tools.
 
 use leptos::prelude::*;
+use leptos::web_sys::Element;
 use shared::rosetta::{ELSEWHERE, TOOLS};
 use shared::units::human;
 
-use super::amount::text;
-use super::grid::{Grid, Heading, Rows};
+use super::dom::{Heading, Table, add, add_text, follow, show};
 use super::panel::Panel;
 use crate::state::Readout;
 
@@ -17,52 +17,37 @@ const HEAD: &[Heading] = &[
     ("Why", ""),
 ];
 
-/// What each tool would print.
-#[component]
-pub(crate) fn Tools(
-    /// The node.
-    readout: RwSignal<Readout>,
-) -> impl IntoView {
-    let opened = RwSignal::new(false);
-    let gist = text(move || {
+/// Adds the panel of what each tool would print.
+pub(crate) fn add_tools(place: &Element, readout: RwSignal<Readout>) -> Option<()> {
+    let panel = Panel::add(place, "tools", "Other tools")?;
+    let table = Table::add(&panel.body, "other tools", HEAD)?;
+    for other in ELSEWHERE {
+        let line = add(&panel.body, "p", "sentence")?;
+        add_text(&line, "b", "", other.system)?;
+        add_text(&line, "span", "", &format!(" {}", other.words))?;
+    }
+    follow(move || {
         let readout = readout.read();
-        let mut used: Vec<u64> =
-            TOOLS.iter().filter_map(|tool| tool.told(&readout.sample).used).collect();
-        used.sort_unstable();
-        match used.first().zip(used.last()) {
-            Some((least, most)) => {
-                format!("say that {} to {} is used", human(*least), human(*most))
-            }
-            None => String::new(),
+        let told = |tool: &shared::rosetta::Tool| tool.told(&readout.sample);
+        let used = || TOOLS.iter().filter_map(|tool| told(tool).used);
+        if let Some((least, most)) = used().min().zip(used().max()) {
+            show(&panel.gist, &format!("say that {} to {} is used", human(least), human(most)));
         }
-    });
-    let rows = Memo::new(move |_| -> Rows {
-        if !opened.get() {
-            return Rows::new();
+        if !panel.opened.get() {
+            return;
         }
         let amount = |bytes: Option<u64>| bytes.map_or_else(|| "—".into(), human);
         let row = |tool: &shared::rosetta::Tool| {
-            let told = tool.told(&readout.read().sample);
+            let told = told(tool);
             vec![
-                format!("{} {}", tool.name, tool.versions),
+                format!("{}, {}", tool.name, tool.versions),
                 amount(told.used),
                 amount(told.available),
                 amount(told.cached),
-                format!("{}. {}", tool.formula, tool.reason),
+                format!("used = {}. {}", tool.formula, tool.reason),
             ]
         };
-        TOOLS.iter().map(row).collect()
+        table.show(&TOOLS.iter().map(row).collect::<Vec<_>>());
     });
-    let elsewhere = || {
-        let other = |other: &shared::rosetta::Elsewhere| {
-            view! { <p><b>{other.system}</b>" "{other.words}</p> }
-        };
-        ELSEWHERE.iter().map(other).collect_view()
-    };
-    view! {
-        <Panel name="tools" title="Other tools" gist opened>
-            <Grid name="other tools" head=HEAD most=TOOLS.len() rows/>
-            <div class="elsewhere">{elsewhere()}</div>
-        </Panel>
-    }
+    Some(())
 }

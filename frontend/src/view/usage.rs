@@ -1,11 +1,11 @@
 //! Who has the memory: processes and control groups, gathered while this is open.
 
 use leptos::prelude::*;
+use leptos::web_sys::Element;
 use shared::units::human;
-use shared::usage::{MOST_GROUPS, MOST_PROCESSES, Usage};
+use shared::usage::Usage;
 
-use super::amount::text;
-use super::grid::{Grid, Heading, Rows};
+use super::dom::{Heading, Table, add, follow, set, show};
 use super::panel::Panel;
 use crate::store::{NodeSignal, Store};
 
@@ -32,47 +32,40 @@ const GROUPS: &[Heading] = &[
     ("At limit", "max in memory.events: how often it reached its limit"),
 ];
 
-/// Processes and control groups.
-#[component]
-pub(crate) fn Who(
-    /// The state.
-    store: Store,
-    /// Which node.
-    node: NodeSignal,
-) -> impl IntoView {
-    let opened = RwSignal::new(false);
-    Effect::new(move |_| store.look(opened.get().then_some(node.number)));
+/// Adds the panel of who has the memory. While it is open, the node is asked to look.
+pub(crate) fn add_who(place: &Element, store: Store, node: NodeSignal) -> Option<()> {
+    let panel = Panel::add(place, "who", "Who has it")?;
+    show(&panel.gist, "processes, services and containers");
+    let about = add(&panel.body, "p", "sentence")?;
+    let of_processes = Table::add(&panel.body, "processes", PROCESSES)?;
+    let about_groups = add(&panel.body, "p", "sentence")?;
+    set(&about_groups, "data-name", "about-groups");
+    let of_groups = Table::add(&panel.body, "groups", GROUPS)?;
+    let opened = panel.opened;
+    follow(move || store.look(opened.get().then_some(node.number)));
     on_cleanup(move || store.look(None));
-
-    let usage = move |of: fn(&Usage) -> Rows| {
-        Memo::new(move |_| node.readout.read().usage.as_deref().map(of).unwrap_or_default())
-    };
-    let (processes, groups) = (usage(processes), usage(groups));
-    let gist = text(|| "processes, services and containers".into());
-    let about = text(move || match node.readout.read().usage.as_deref() {
-        None => "Asking the node…".into(),
-        Some(usage) => format!(
-            "The largest of {} processes, looked at while this is open; that took {} ms.",
-            usage.process_count,
-            usage.took_us.div_ceil(1000)
-        ),
+    follow(move || {
+        let readout = node.readout.read();
+        let Some(usage) = readout.usage.as_deref() else {
+            return show(&about, "Asking the node…");
+        };
+        show(
+            &about,
+            &format!(
+                "The largest of {} processes, looked at while this is open; that took {} ms.",
+                usage.process_count,
+                usage.took_us.div_ceil(1000)
+            ),
+        );
+        of_processes.show(&processes(usage));
+        let of_all = || format!("The largest of {} services and containers.", usage.group_count);
+        show(&about_groups, &usage.no_groups.clone().unwrap_or_else(of_all));
+        of_groups.show(&groups(usage));
     });
-    let about_groups = text(move || match node.readout.read().usage.as_deref() {
-        None => String::new(),
-        Some(Usage { no_groups: Some(why), .. }) => why.clone(),
-        Some(usage) => format!("The largest of {} services and containers.", usage.group_count),
-    });
-    view! {
-        <Panel name="who" title="Who has it" gist opened>
-            <p class="sentence" data-name="about-processes">{about}</p>
-            <Grid name="processes" head=PROCESSES most=MOST_PROCESSES rows=processes/>
-            <p class="sentence" data-name="about-groups">{about_groups}</p>
-            <Grid name="groups" head=GROUPS most=MOST_GROUPS rows=groups/>
-        </Panel>
-    }
+    Some(())
 }
 
-fn processes(usage: &Usage) -> Rows {
+fn processes(usage: &Usage) -> Vec<Vec<String>> {
     let row = |process: &shared::usage::ProcessUsage| {
         vec![
             format!("{} {}", process.name, process.pid),
@@ -87,7 +80,7 @@ fn processes(usage: &Usage) -> Rows {
     usage.processes.iter().map(row).collect()
 }
 
-fn groups(usage: &Usage) -> Rows {
+fn groups(usage: &Usage) -> Vec<Vec<String>> {
     let row = |group: &shared::usage::GroupUsage| {
         vec![
             format!("{} {}", group.name, group.kind),
