@@ -8,6 +8,8 @@ pub mod parse;
 mod portable;
 mod sensors;
 pub mod survey;
+mod text;
+pub mod usage;
 
 use std::io;
 use std::path::PathBuf;

@@ -54,6 +54,7 @@ impl KeptFile {
     }
 }
 
+/// Whether the kernel makes the text of `file` anew for each `pread`.
 #[cfg(target_os = "linux")]
 pub(super) fn is_made_by_the_kernel(file: &File) -> bool {
     // PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP2_SUPER_MAGIC and CGROUP_SUPER_MAGIC, statfs(2).
@@ -61,9 +62,35 @@ pub(super) fn is_made_by_the_kernel(file: &File) -> bool {
         .is_ok_and(|fs| matches!(fs.f_type, 0x9fa0 | 0x6265_6572 | 0x6367_7270 | 0x0027_e0eb))
 }
 
+/// Whether the kernel makes the text of `file` anew for each `pread`.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn is_made_by_the_kernel(_: &File) -> bool {
     false
+}
+
+/// What one `pread` from the start of `file` gives. Texts that the kernel makes as one record, such
+/// as `statm`, `status` and `memory.stat`, come whole if `buffer` is large enough (`fs/seq_file.c`).
+pub(super) fn beginning<'b>(file: &File, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    loop {
+        match read_start(file, buffer) {
+            Ok(length) => return Ok(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_start(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, 0)
+}
+
+#[cfg(not(unix))]
+fn read_start(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    use io::{Read as _, Seek as _};
+
+    file.rewind()?;
+    file.read(buffer)
 }
 
 /// The whole file in one go per `pread`, until one gives nothing: some of proc's texts come in

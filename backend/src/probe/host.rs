@@ -6,7 +6,7 @@ use std::path::Path;
 use shared::NodeFacts;
 use sysinfo::System;
 
-use super::{Roots, parse, sensors};
+use super::{Roots, parse, sensors, text};
 
 /// Texts longer than this are cut: they come from firmware and files, and go to every browser.
 const MOST_CHARS: usize = 128;
@@ -24,12 +24,12 @@ pub fn facts(roots: &Roots) -> NodeFacts {
         khz.checked_mul(1000)
     };
     NodeFacts {
-        host_name: text(&roots.proc.join("sys/kernel/hostname"))
+        host_name: first_line(&roots.proc.join("sys/kernel/hostname"))
             .or_else(|| System::host_name().ok())
             .unwrap_or_else(|| "unknown".into()),
         model: model(roots),
         os: os(),
-        kernel: text(&roots.proc.join("sys/kernel/osrelease"))
+        kernel: first_line(&roots.proc.join("sys/kernel/osrelease"))
             .or_else(|| System::kernel_version().ok()),
         cpu_name: cpu_name(&cpuinfo),
         cores: cores(&roots.proc),
@@ -52,13 +52,13 @@ fn os() -> Option<String> {
 /// Names this boot of the node; see `random(4)`.
 #[must_use]
 pub fn boot_id(roots: &Roots) -> Option<String> {
-    text(&roots.proc.join("sys/kernel/random/boot_id"))
+    first_line(&roots.proc.join("sys/kernel/random/boot_id"))
 }
 
 /// From the device tree (Raspberry Pi and most other ARM boards), or from DMI (PCs).
 fn model(roots: &Roots) -> Option<String> {
-    let dmi = |file: &str| text(&roots.sys.join("class/dmi/id").join(file));
-    text(&roots.proc.join("device-tree/model")).or_else(|| {
+    let dmi = |file: &str| first_line(&roots.sys.join("class/dmi/id").join(file));
+    first_line(&roots.proc.join("device-tree/model")).or_else(|| {
         let product = dmi("product_name")?;
         match dmi("sys_vendor") {
             Some(vendor) if !product.starts_with(&vendor) => Some(format!("{vendor} {product}")),
@@ -102,17 +102,16 @@ pub(super) fn page_size() -> u64 {
 }
 
 /// The first line of a file, cleaned.
-fn text(path: &Path) -> Option<String> {
+fn first_line(path: &Path) -> Option<String> {
     clean(String::from_utf8_lossy(&fs::read(path).ok()?).lines().next()?)
 }
 
-/// Without the NUL that ends device-tree texts, control characters, and blanks around; `None` if
-/// nothing is left, or only what firmware writes when nobody filled it in.
+/// Without the NUL that ends device-tree texts, and all else that is not seen; `None` if nothing is
+/// left, or only what firmware writes when nobody filled it in.
 fn clean(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|c| !c.is_control()).take(MOST_CHARS).collect();
-    let text = text.trim();
+    let text = text::clean(text, MOST_CHARS);
     let empty = ["", "To be filled by O.E.M.", "Default string", "System Product Name"];
-    (!empty.contains(&text)).then(|| text.to_owned())
+    (!empty.contains(&text.as_str())).then_some(text)
 }
 
 #[cfg(test)]

@@ -69,11 +69,7 @@ fn without_zone(key: &[u8]) -> &[u8] {
 /// (`fs/proc/meminfo.c`, `ShadowCallStack:%8lu`), and no newline at the end.
 pub fn meminfo(text: &[u8], layout: &mut Layout, sample: &mut Sample) -> Result<(), BadLine> {
     each_line(Source::Meminfo, b':', text, layout, sample, |field, value| {
-        if field.def().unit != Unit::Bytes {
-            return number(value);
-        }
-        let kib = number(value.trim_ascii().strip_suffix(b"kB")?)?;
-        (kib < IMPOSSIBLE_KIB).then(|| kib * 1024)
+        if field.def().unit == Unit::Bytes { kib(value) } else { number(value) }
     })
 }
 
@@ -221,6 +217,17 @@ pub fn loadavg(text: &[u8], sample: &mut Sample) -> Result<(), BadLine> {
 #[must_use]
 pub fn single(text: &[u8]) -> Option<u64> {
     number(text.trim_ascii())
+}
+
+/// `   123 kB` → bytes.
+pub(super) fn kib(text: &[u8]) -> Option<u64> {
+    let kib = number(text.trim_ascii().strip_suffix(b"kB")?)?;
+    (kib < IMPOSSIBLE_KIB).then(|| kib * 1024)
+}
+
+/// What stands after `key` and a blank in the first line that begins with both, as a number.
+pub(super) fn keyed(text: &[u8], key: &str) -> Option<u64> {
+    lines(text).find_map(|line| number(line.strip_prefix(key.as_bytes())?.strip_prefix(b" ")?))
 }
 
 /// Takes from each `key`, `separator`, `rest` line of `text` the field of `source` with that key.
@@ -457,6 +464,14 @@ mod tests {
         let (sample, bad) = read(loadavg, "0.20 x");
         assert_eq!((sample.get(Field::Load1), sample.get(Field::Load5)), (Some(20), None));
         assert!(bad.is_some());
+    }
+
+    #[test]
+    fn a_key_is_a_whole_word() {
+        let text = b"anon 1\ninactive_file_x 2\ntotal_inactive_file 3\ninactive_file 4\nmax x";
+        assert_eq!(keyed(text, "inactive_file"), Some(4));
+        assert_eq!(keyed(text, "max"), None);
+        assert_eq!(keyed(text, "file"), None);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use headroom::probe::Roots;
+use headroom::probe::usage::Sweep;
 use serde_json::Value;
 use shared::field::Source;
 use shared::memory::{NoSplit, Split};
@@ -163,4 +165,68 @@ fn pressure_of_many_kernels() {
         assert!(report["pressure_full_us"].is_u64(), "{name} has no line full");
     }
     say(format_args!("{} captures of pressure", captures.len()));
+}
+
+/// The tree as the two roots.
+fn roots(fake: &FakeProc) -> Roots {
+    Roots { proc: fake.path("proc"), sys: fake.path("sys") }
+}
+
+#[test]
+fn a_control_group() {
+    let Some(captures) = captures("cgroup") else { return };
+    let fake = FakeProc::new();
+    fake.write("sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
+    let text = |file: &str| {
+        let name = format!("telegraf-v2-{file}.txt");
+        captures.iter().find(|(capture, _)| *capture == name).unwrap().1.as_str()
+    };
+    let files = ["current", "stat", "swap.current", "max", "high", "events"];
+    for file in files.map(|file| format!("memory.{file}")) {
+        fake.write(&format!("sys/fs/cgroup/job.slice/run.scope/{file}"), text(&file));
+    }
+    fake.write("sys/fs/cgroup/job.slice/memory.current", text("memory.current"));
+    let usage = Sweep::new(&roots(&fake), 4096).take(false, &mut || false);
+    let number = |file: &str| text(file).trim().parse::<u64>().ok();
+    let keyed = |file: &str, key: &str| {
+        let value =
+            text(file).lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))?;
+        value.parse::<u64>().ok()
+    };
+    let [group] = &usage.groups[..] else { panic!("{usage:?}") };
+    assert_eq!((&*group.path, &*group.name), ("/job.slice/run.scope", "run"));
+    assert_eq!(Some(group.current), number("memory.current"));
+    assert_eq!(Some(group.inactive_file), keyed("memory.stat", "inactive_file"));
+    assert_eq!(group.swap, Some(0));
+    assert_eq!((group.limit, group.high), (number("memory.max"), None));
+    assert_eq!(group.oom_kills, keyed("memory.events", "oom_kill"));
+    assert_eq!(group.limit_hits, keyed("memory.events", "max"));
+    assert!(group.limit.is_some() && group.limit_hits.is_some());
+}
+
+#[test]
+fn processes_of_many_kernels() {
+    let Some(captures) = captures("smaps") else { return };
+    let fake = FakeProc::new();
+    for (name, text) in &captures {
+        for file in ["statm", "status"] {
+            if name.ends_with(&format!("-{file}.txt")) {
+                fake.write(&format!("proc/26231/{file}"), text);
+            }
+        }
+    }
+    let mut rollups = 0;
+    for (name, text) in captures.iter().filter(|(name, _)| name.ends_with("smaps_rollup.txt")) {
+        fake.write("proc/26231/smaps_rollup", text);
+        let usage = Sweep::new(&roots(&fake), 4096).take(true, &mut || true);
+        let [process] = &usage.processes[..] else { panic!("{usage:?}") };
+        assert_eq!((process.pid, &*process.name), (26_231, "prometheus"));
+        assert_eq!((process.anon, process.file), (2092 * 1024, 4624 * 1024));
+        assert_eq!((process.shmem, process.swap), (0, 660 * 1024));
+        let pss = text.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
+        let pss: u64 = pss.trim().trim_end_matches(" kB").parse().unwrap();
+        assert_eq!(process.pss, Some(pss * 1024), "{name}");
+        rollups += 1;
+    }
+    assert!(rollups > 0, "no capture of smaps_rollup");
 }
