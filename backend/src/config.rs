@@ -116,7 +116,7 @@ pub struct DoctorArgs {
 /// A node of a head, in place of this machine.
 #[derive(Args, Debug)]
 pub struct HeadArgs {
-    /// Ask this head, not this machine, such as http://127.0.0.1:8080.
+    /// Ask this head, not this machine, such as `http://127.0.0.1:8080`.
     #[arg(long, env = "HEADROOM_HEAD", value_name = "URL", conflicts_with_all = ["proc_root", "sys_root"])]
     pub head: Option<String>,
     /// Which of its nodes; may be left out where it has only one.

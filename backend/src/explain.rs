@@ -17,14 +17,13 @@ use crate::table::{aligned, wrapped};
 
 /// Reads this machine once, or asks a head for one of its nodes, and prints.
 pub fn run(args: &ExplainArgs) -> Result<(), Error> {
-    let (sample, facts) = match &args.of.head {
-        Some(head) => ask::node(head, args.of.node.as_deref())?,
-        None => {
-            let roots = args.roots.resolve();
-            let taken = Probe::open(&roots).read()?;
-            taken.complaints.iter().for_each(tell);
-            (taken.sample, host::facts(&roots))
-        }
+    let (sample, facts) = if let Some(head) = &args.of.head {
+        ask::node(head, args.of.node.as_deref())?
+    } else {
+        let roots = args.roots.resolve();
+        let taken = Probe::open(&roots).read()?;
+        taken.complaints.iter().for_each(tell);
+        (taken.sample, host::facts(&roots))
     };
     if args.json {
         let report = serde_json::to_string_pretty(&Report::of(&sample, &facts));

@@ -83,7 +83,7 @@ fn who_is_stuck_or_silent_is_let_go_and_holds_nobody_up() {
                 }
                 // On a machine this busy even the quick one may miss one, and is told so.
                 FeedMessage::Snapshot(snapshot) => seq = snapshot.seq,
-                FeedMessage::Window(window) => panic!("nobody asked for {window:?}"),
+                other => panic!("nobody asked for {other:?}"),
             }
             deltas += 1;
             longest = longest.max(last.elapsed());

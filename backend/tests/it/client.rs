@@ -204,11 +204,14 @@ impl Follower {
         }
     }
 
-    /// The next message, which must be a delta.
+    /// The next message, which must be a delta, but for surveys of nodes that are watched.
     pub(crate) async fn delta(&mut self) -> Delta {
-        match self.message().await {
-            FeedMessage::Delta(delta) => delta,
-            other => panic!("no delta: {other:?}"),
+        loop {
+            match self.message().await {
+                FeedMessage::Delta(delta) => return delta,
+                FeedMessage::Survey(_) => {}
+                other => panic!("no delta: {other:?}"),
+            }
         }
     }
 

@@ -197,6 +197,8 @@ fn a_resync_is_answered_with_a_snapshot_even_if_more_is_asked_for() {
                         assert!(deltas < 10, "no snapshot comes");
                     }
                     FeedMessage::Window(_) => windows += 1,
+                    FeedMessage::Survey(_) => {}
+                    FeedMessage::Usage(usage) => panic!("nobody asked for {usage:?}"),
                 }
             };
             if also_watch && windows == 0 {

@@ -4,10 +4,10 @@ use std::fs;
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
-use shared::field::Source;
+use shared::field::{Source, Unit};
 use shared::{Field, Sample};
 
-use crate::support::{FakeProc, VALUES, command, headroom};
+use crate::support::{ELSEWHERE, FakeProc, VALUES, command, headroom};
 
 fn free(fake: &FakeProc, flags: &[&str]) -> Output {
     headroom(["free"].iter().chain(flags).map(ToString::to_string).chain(fake.args()))
@@ -62,8 +62,12 @@ fn json_has_every_field_and_what_follows_from_them() {
     for &(field, value) in VALUES {
         assert_eq!(report[field.def().id], value, "{}", field.def().id);
     }
+    for field in ELSEWHERE {
+        assert!(report[field.def().id].is_null(), "{}", field.def().id);
+    }
     for (id, kib) in [
         ("used", 1_166_704_u64),
+        ("available_here", 2_716_808),
         ("swap_used", 8192),
         ("buff_cache", 1_704_364),
         ("in_use", 939_004),
@@ -72,24 +76,55 @@ fn json_has_every_field_and_what_follows_from_them() {
     ] {
         assert_eq!(report[id], kib * 1024, "{id}");
     }
-    assert_eq!(report.as_object().unwrap().len(), VALUES.len() + 6);
+    assert!(report["available_estimated"].is_null(), "the kernel says it itself");
+    assert_eq!(report.as_object().unwrap().len(), Field::ALL.len() + 8);
 }
 
 #[test]
 fn what_is_unknown_is_said_to_be() {
     let fake = FakeProc::new();
-    fake.replace_meminfo_line("MemAvailable", "");
+    let free_line = fake.meminfo().lines().nth(1).unwrap().to_owned() + "\n";
+    fake.replace_meminfo_line("MemFree", "");
     let table = text(&free(&fake, &[]));
     assert!(table.contains('—'), "{table}");
-    assert!(table.contains("does not report MemAvailable"), "{table}");
+    assert!(table.contains("does not report MemFree"), "{table}");
     let report = json(&free(&fake, &["--json"]));
-    for id in ["available", "used", "in_use", "held_back"] {
+    for id in ["free", "in_use", "reclaimable", "held_back", "available_estimated"] {
         assert!(report[id].is_null(), "{id}: {report}");
     }
+    assert_eq!(report["used"], 1_166_704 * 1024, "the kernel's own available needs no other line");
+    fake.replace_meminfo_line("MemTotal", &format!("MemTotal: 3883512 kB\n{free_line}"));
     fake.set_meminfo("Active(file)", 3_000_000);
-    fake.replace_meminfo_line("Buffers", "Buffers: 84212 kB\nMemAvailable: 2716808 kB\n");
     let table = text(&free(&fake, &[]));
     assert!(table.contains("contradict each other"), "{table}");
+}
+
+/// Kernels before 3.14: the zones tell what the kernel holds back; without them a setting does.
+#[test]
+fn what_the_kernel_does_not_say_is_estimated() {
+    let fake = FakeProc::new();
+    fake.replace_meminfo_line("MemAvailable", "");
+    // free − reserve + files − low + kernel − low, in KiB; half of either cache is more than low.
+    let by_zones = 1_203_344_u64 - 51_200 + (1_647_944 - 21_200) + (93_220 - 21_200);
+    let table = text(&free(&fake, &["-b"]));
+    assert!(table.lines().next().unwrap().contains("  available (estimated)  "), "{table}");
+    assert!(table.contains(&format!(" {} ", by_zones * 1024)), "{table}");
+    let table = text(&free(&fake, &[]));
+    let note = "Estimated, as this kernel does not say it: MemFree − reserve + files";
+    assert!(table.contains(note) && table.contains("/proc/zoneinfo."), "{table}");
+    let report = json(&free(&fake, &["--json"]));
+    assert!(report["available"].is_null(), "an estimate is not the kernel's number");
+    assert_eq!(report["available_estimated"], by_zones * 1024);
+    assert_eq!(report["available_here"], by_zones * 1024);
+    assert_eq!(report["used"], (3_883_512 - by_zones) * 1024);
+    assert_eq!(report["held_back"], (1_203_344 + 1_647_944 + 93_220 - by_zones) * 1024);
+
+    fake.remove("proc/zoneinfo");
+    let low = 16_384 * 5 / 4_u64;
+    let by_setting = 1_203_344 - low + (1_647_944 - low) + (93_220 - low);
+    let report = json(&free(&fake, &["--json"]));
+    assert_eq!(report["available_estimated"], by_setting * 1024);
+    assert!(text(&free(&fake, &[])).contains("vm.min_free_kbytes × 5/4."));
 }
 
 #[test]
@@ -127,7 +162,8 @@ fn a_truncated_file_gives_what_is_whole() {
         for &(field, value) in VALUES {
             let told = &report[field.def().id];
             let is_whole = |line: &str| {
-                line.starts_with(&format!("{}:", field.def().key)) && line.ends_with("kB")
+                let end = if field.def().unit == Unit::Bytes { "kB" } else { &value.to_string() };
+                line.starts_with(&format!("{}:", field.def().key)) && line.ends_with(end)
             };
             let of_meminfo = field.def().source == Source::Meminfo;
             if !of_meminfo || whole[..cut].lines().any(is_whole) {
@@ -139,6 +175,11 @@ fn a_truncated_file_gives_what_is_whole() {
     }
 }
 
+/// What one in the file is of the field's unit.
+fn scale(field: Field) -> u64 {
+    if field.def().unit == Unit::Bytes { 1024 } else { 1 }
+}
+
 /// The machine that the test runs on, as the kernel itself tells it just before and just after.
 #[test]
 fn this_machine_is_told_as_it_is() {
@@ -148,14 +189,15 @@ fn this_machine_is_told_as_it_is() {
             let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
-        Field::of(Source::Meminfo).map(|field| (field, kib(field.def().key))).collect()
+        let value = |field: Field| Some(kib(field.def().key)? * scale(field));
+        Field::of(Source::Meminfo).map(|field| (field, value(field))).collect()
     };
     let before = kernel();
     let output = headroom(["free", "--json"]);
     let after = kernel();
     let sample: Sample = serde_json::from_str(&text(&output)).unwrap();
     let total = sample.get(Field::Total).unwrap();
-    assert_eq!(Some(total), before[0].1.map(|kib| kib * 1024));
+    assert_eq!(Some(total), before[0].1);
     let slack = total / 50;
     for ((field, before), (_, after)) in before.into_iter().zip(after) {
         let told = sample.get(field);
@@ -164,7 +206,7 @@ fn this_machine_is_told_as_it_is() {
             assert_eq!(told, None, "{id}: this kernel does not tell it");
             continue;
         };
-        let (low, high) = (before.min(after) * 1024, before.max(after) * 1024);
+        let (low, high) = (before.min(after), before.max(after));
         let told = told.unwrap();
         assert!(told + slack >= low && told <= high + slack, "{id}: {low} … {high}, told {told}");
     }

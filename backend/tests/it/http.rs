@@ -1,10 +1,13 @@
 //! JSON over HTTP: what scripts get, and what is refused.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use shared::Field;
+use shared::field::{Kind, Source};
 
 use crate::client::{Answer, get, node_when, request, send_raw};
-use crate::support::{FakeProc, Server, VALUES};
+use crate::support::{ELSEWHERE, FakeProc, Server, VALUES, until};
 
 fn has_sample(node: &Value) -> bool {
     !node["sample"].is_null()
@@ -22,7 +25,10 @@ fn sample(values: &[(Field, u64)]) -> Value {
 #[test]
 fn a_node_is_told_as_its_files_say() {
     let fake = FakeProc::new();
-    assert_eq!(VALUES.len(), Field::ALL.len(), "a field of the table is not tested here");
+    let told = VALUES.iter().map(|(field, _)| field).chain(ELSEWHERE);
+    let mut told: Vec<_> = told.copied().collect();
+    told.sort_unstable();
+    assert_eq!(told, Field::ALL, "a field of the table is not tested here");
     let server = Server::start(&fake, &["--period-ms", "100"]);
     let node = node_when(server.address(), "pi-test", has_sample);
     assert_eq!(node["sample"], sample(VALUES));
@@ -69,13 +75,106 @@ fn what_a_kernel_lacks_is_null() {
         .copied()
         .filter(|(field, _)| {
             let source = field.def().source.path();
-            let kept = source == "/proc/meminfo" || source == "/proc/stat";
-            kept && *field != Field::Available
+            let gone = ["/proc/vmstat", "/proc/pressure/memory", "/proc/loadavg"];
+            let gone = gone.contains(&source)
+                || ["/sys/class/", "/sys/devices/"].iter().any(|gone| source.starts_with(gone));
+            !gone && *field != Field::Available
         })
         .collect();
     assert_eq!(node["sample"], sample(&told));
-    assert_eq!(node["used"], Value::Null);
+    assert_eq!(node["used"], (3_883_512_u64 - 2_850_908) * 1024, "by an estimate");
     assert_eq!(server.stderr(), "", "a kernel that lacks something is nothing to complain about");
+}
+
+/// Two readings make a rate; the node tells it alone, not among all nodes.
+#[test]
+fn a_node_alone_is_told_with_its_rates() {
+    let fake = FakeProc::new();
+    fake.remove("proc/pressure");
+    let server = Server::start(&fake, &["--period-ms", "500"]);
+    let at = server.address();
+    let rates = |node: &Value| node["rates"]["swapped_in_pages"].is_f64();
+    let node = node_when(at, "pi-test", rates);
+    let counters = Field::ALL.iter().filter(|field| field.def().kind == Kind::Counter);
+    let ids: BTreeSet<_> = counters.clone().map(|field| field.def().id).collect();
+    let told = node["rates"].as_object().unwrap();
+    assert_eq!(told.keys().map(String::as_str).collect::<BTreeSet<_>>(), ids);
+    for field in counters {
+        let unknown = field.def().source == Source::PressureMemory;
+        let rate = if unknown { Value::Null } else { json!(0.0) };
+        assert_eq!(told[field.def().id], rate, "{}", field.def().id);
+    }
+    assert!(get(at, "/api/v1/nodes").json()["nodes"][0].get("rates").is_none());
+
+    let vmstat = std::fs::read_to_string(fake.path("proc/vmstat")).unwrap();
+    fake.write(
+        "proc/vmstat",
+        &vmstat.replace("in 1021", "in 2021").replace("out 2043", "out 5043"),
+    );
+    let moved = |node: &Value| node["rates"]["swapped_in_pages"].as_f64() > Some(0.0);
+    let node = node_when(at, "pi-test", moved);
+    let rate = |id: &str| node["rates"][id].as_f64().unwrap();
+    let (read, written) = (rate("swapped_in_pages"), rate("swapped_out_pages"));
+    // 1000 in half a second, or in as long as a busy machine leaves between two readings.
+    assert!((100.0..=4000.0).contains(&read), "{read}");
+    assert!((written / read - 3.0).abs() < 1e-6, "{read}, {written}");
+    assert_eq!(node["rates"]["major_faults"], 0.0);
+}
+
+/// What was found when the node was looked around stands in two places; both say the same.
+#[test]
+fn the_doctor_says_what_the_survey_found_or_that_there_is_none_yet() {
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &["--period-ms", "100"]);
+    let at = server.address();
+    node_when(at, "pi-test", has_sample);
+    until("the doctor and the survey agree", || {
+        let node = get(at, "/api/v1/nodes/pi-test").json();
+        let doctor = get(at, "/api/v1/nodes/pi-test/doctor");
+        let fits = match &node["survey"] {
+            Value::Null => {
+                doctor.status == 503 && doctor.error(503).contains("has not been looked around yet")
+            }
+            survey => doctor.status == 200 && doctor.json() == survey["findings"],
+        };
+        fits.then_some(())
+    });
+}
+
+/// Asked for by scripts only; a node that does not answer is given up on.
+#[test]
+fn usage_is_an_answer_of_the_node_or_says_that_there_is_none() {
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &["--period-ms", "100"]);
+    let at = server.address();
+    node_when(at, "pi-test", has_sample);
+    let answer = get(at, "/api/v1/nodes/pi-test/usage");
+    if answer.status == 200 {
+        assert!(answer.json()["processes"].is_array(), "{}", answer.text());
+    } else {
+        assert_eq!(answer.error(503), "this node does not answer; try again");
+    }
+}
+
+#[test]
+fn the_field_table_is_told_row_by_row() {
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
+    let fields = get(server.address(), "/api/v1/fields").json();
+    let ids: Vec<_> = Field::ALL.iter().map(|field| field.def().id).collect();
+    let told: Vec<_> = fields.as_array().unwrap().iter().map(|field| &field["id"]).collect();
+    assert_eq!(told, ids, "in the order of the table");
+    assert_eq!(
+        fields[Field::FileRefaults as usize],
+        json!({
+            "id": "file_refaults_pages", "label": "File refaults", "unit": "pages",
+            "kind": "counter", "file": "/proc/vmstat", "key": "workingset_refault_file",
+            "since": "5.9",
+            "help": "Cached file pages dropped and soon needed again, since boot: cache that was \
+                     not spare.",
+        })
+    );
+    assert_eq!(fields[Field::Free as usize]["kind"], "gauge");
 }
 
 #[test]
@@ -87,6 +186,10 @@ fn errors_are_json_and_name_their_subject() {
         get(at, "/api/v1/nodes/pi-13").error(404),
         "there is no node \"pi-13\"; /api/v1/nodes lists them"
     );
+    for what in ["explain", "doctor", "usage"] {
+        let message = get(at, &format!("/api/v1/nodes/pi-13/{what}")).error(404);
+        assert!(message.contains("no node \"pi-13\""), "{what}: {message}");
+    }
     // A terminal that prints the answer must not act on it.
     let message = get(at, "/api/v1/nodes/%1b%5b31m").error(404);
     assert!(!message.contains('\u{1b}'), "{message:?}");
@@ -95,7 +198,17 @@ fn errors_are_json_and_name_their_subject() {
         assert!(message.contains(path), "{path}: {message}");
     }
     let wrong = |path: &str| request(at, "POST", path, &[("Content-Length", "0")]);
-    for path in ["/", "/healthz", "/api/v1/nodes", "/api/v1/nodes/pi-test", "/api/v1/feed"] {
+    for path in [
+        "/",
+        "/healthz",
+        "/api/v1/nodes",
+        "/api/v1/nodes/pi-test",
+        "/api/v1/nodes/pi-test/explain",
+        "/api/v1/nodes/pi-test/doctor",
+        "/api/v1/nodes/pi-test/usage",
+        "/api/v1/fields",
+        "/api/v1/feed",
+    ] {
         let answer = wrong(path);
         assert!(answer.error(405).contains("only GET"), "{path}");
         assert!(answer.header("allow").is_some_and(|allow| allow.contains("GET")), "{path}");

@@ -81,7 +81,7 @@ pub(crate) const VALUES: &[(Field, u64)] = &[
     (Field::Committed, 3_300_048 * 1024),
     (Field::VmallocTotal, 245_760_000 * 1024),
     (Field::VmallocUsed, 14_404 * 1024),
-    (Field::VmallocChunk, 0 * 1024),
+    (Field::VmallocChunk, 0),
     (Field::Percpu, 1344 * 1024),
     (Field::EarlyMemtestBad, 40 * 1024),
     (Field::HardwareCorrupted, 44 * 1024),
@@ -149,13 +149,12 @@ pub(crate) const VALUES: &[(Field, u64)] = &[
     (Field::ZramOriginal, 3_211_264),
     (Field::ZramCompressed, 1_003_520),
     (Field::ZramUsed, 1_052_672),
-    (Field::Lxcfs, 0),
     (Field::UnderVoltage, 0),
 ];
 
 /// The other fields, which tests of their own bring.
 pub(crate) const ELSEWHERE: &[Field] =
-    &[Field::ArcSize, Field::ArcFloor, Field::Limit, Field::LimitLeft];
+    &[Field::ArcSize, Field::ArcFloor, Field::Limit, Field::LimitLeft, Field::Lxcfs];
 
 /// The lines of its meminfo with a unit, in KiB.
 const MEMINFO: &[(&str, u64)] = &[

@@ -1,0 +1,183 @@
+//! While nobody looks, no process and no control group is looked into: what the running program opens, as
+//! the kernel sees it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::client::get;
+use crate::support::{Server, command, say, until};
+
+const PERIOD_MS: u64 = 100;
+/// So long that one reading looks around: every sixtieth does.
+const WATCHED: Duration = Duration::from_secs(7);
+const LOOK_AROUND: usize = 60;
+
+/// A strace of all threads of a process. It is detached when this is dropped.
+struct Trace {
+    child: Child,
+    file: PathBuf,
+}
+
+/// One call: when, which, of which file.
+#[derive(Debug)]
+struct Call {
+    /// Seconds since 1970.
+    at: f64,
+    name: String,
+    path: PathBuf,
+}
+
+impl Trace {
+    /// Attaches; `Err` is why that cannot be.
+    fn of(pid: u32, file: PathBuf) -> Result<Self, String> {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-ttt", "-y", "-s", "4096", "-e", "trace=open,openat,openat2,pread64"]);
+        strace.arg("-o").arg(&file).args(["-p", &pid.to_string()]);
+        let child = strace.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| format!("strace does not start: {error}"))?;
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let first = said.next().unwrap_or_default();
+        // What it says of further threads must not stop it.
+        thread::spawn(move || said.for_each(drop));
+        let trace = Self { child, file };
+        if first.contains(" attached") { Ok(trace) } else { Err(first) }
+    }
+
+    /// Detaches, and gives what it saw.
+    fn end(mut self) -> Vec<Call> {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.child.wait().unwrap();
+        let text = fs::read_to_string(&self.file).unwrap();
+        text.lines().filter_map(call).collect()
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// `123 1700000000.123456 openat(AT_FDCWD</>, "/proc/1/stat", O_RDONLY) = 5</proc/1/stat>`, or
+/// `123 1700000000.123456 pread64(5</proc/meminfo>, …`.
+fn call(line: &str) -> Option<Call> {
+    let mut words = line.splitn(3, ' ').filter(|word| !word.is_empty());
+    let at = words.nth(1)?.parse().ok()?;
+    let (name, arguments) = words.next()?.split_once('(')?;
+    let of_handle = || arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    let quoted = arguments.split_once('"').and_then(|(_, rest)| rest.split_once('"'));
+    let path = match (name, quoted) {
+        ("pread64", _) => of_handle()?.0.into(),
+        // Joined, a whole path takes the place of the directory's.
+        (_, Some((path, _))) => Path::new(of_handle().map_or("/", |(dir, _)| dir)).join(path),
+        _ => return None,
+    };
+    Some(Call { at, name: name.into(), path })
+}
+
+#[test]
+fn lines_of_strace_are_understood() {
+    for (line, name, path) in [
+        (
+            r#"7 1.5 openat(AT_FDCWD</tmp>, "/proc/1/stat", O_RDONLY) = 5</proc/1/stat>"#,
+            "openat",
+            "/proc/1/stat",
+        ),
+        (
+            r#"7 1.5 openat(4</proc/12>, "status", O_RDONLY) = -1 ENOENT"#,
+            "openat",
+            "/proc/12/status",
+        ),
+        (
+            r#"7 1.5 pread64(5</proc/meminfo>, "MemTotal"..., 16384, 0) = 1391"#,
+            "pread64",
+            "/proc/meminfo",
+        ),
+    ] {
+        let call = call(line).unwrap();
+        assert_eq!((call.name.as_str(), call.path.as_path()), (name, Path::new(path)));
+    }
+    assert!(call("7 1.5 +++ exited with 0 +++").is_none());
+}
+
+/// Whether it belongs to a process: something below `/proc/PID`.
+fn is_of_process(path: &Path) -> bool {
+    let name = path.strip_prefix("/proc").ok().and_then(|path| path.iter().next()?.to_str());
+    name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether it belongs to a control group that process `pid` is not in.
+fn is_of_other_group(path: &Path, pid: u32) -> bool {
+    let Ok(below) = path.strip_prefix("/sys/fs/cgroup") else { return false };
+    let Some(group) = below.parent() else { return false };
+    let own = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let mut own = own.lines().filter_map(|line| line.splitn(3, ':').nth(2)?.strip_prefix('/'));
+    let mounts = ["", "memory", "unified"];
+    // Limits count up to the root, so that all groups above count as its own.
+    !own.any(|own| mounts.iter().any(|mount| Path::new(mount).join(own).starts_with(group)))
+}
+
+#[test]
+fn nobody_looks_into_processes_or_groups_while_nobody_asks() {
+    let mut program = command();
+    program.args(["--listen", "127.0.0.1:0", "--period-ms", &PERIOD_MS.to_string()]);
+    let server = Server::spawn(&mut program, Stdio::null());
+    let node = until("a reading", || {
+        let nodes = get(server.address(), "/api/v1/nodes").json();
+        let node = nodes["nodes"].as_array()?.first()?.clone();
+        (!node["sample"].is_null()).then(|| node["id"].as_str().unwrap().to_owned())
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let trace = match Trace::of(server.pid(), dir.path().join("calls")) {
+        Ok(trace) => trace,
+        Err(why) => return say(format_args!("NOT RUN: {why}")),
+    };
+    thread::sleep(WATCHED);
+    let asked_at = UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    let usage = get(server.address(), &format!("/api/v1/nodes/{node}/usage"));
+    let calls = trace.end();
+
+    let opens = |from: f64, to: f64| {
+        let is_open = move |call: &&Call| call.name != "pread64" && (from..to).contains(&call.at);
+        calls.iter().filter(is_open)
+    };
+    let readings = calls
+        .iter()
+        .filter(|call| call.at < asked_at && call.path == Path::new("/proc/meminfo"))
+        .map(|call| (call.at * 1000.0) as u64 / PERIOD_MS)
+        .collect::<BTreeSet<_>>();
+    assert!(readings.len() > 30, "only {} readings were seen", readings.len());
+    let ticks_with_opens: BTreeSet<_> =
+        opens(0.0, asked_at).map(|call| (call.at * 1000.0) as u64 / PERIOD_MS).collect();
+    let opened: Vec<_> = opens(0.0, asked_at).map(|call| &call.path).collect();
+    say(format_args!(
+        "{} readings, {} files opened, in {} of them",
+        readings.len(),
+        opened.len(),
+        ticks_with_opens.len()
+    ));
+    for path in &opened {
+        assert!(!is_of_process(path), "{} was opened", path.display());
+        assert!(!is_of_other_group(path, server.pid()), "{} was opened", path.display());
+    }
+    // One may cross the end of its period.
+    let apart = ticks_with_opens.iter().filter(|tick| !ticks_with_opens.contains(&(*tick + 1)));
+    let most = 1 + readings.len() / LOOK_AROUND;
+    assert!(apart.count() <= most, "files are opened all the time: {opened:?}");
+
+    // The same eyes see a sweep, where there is one.
+    if usage.status == 200 {
+        let seen = opens(asked_at, f64::INFINITY).filter(|call| is_of_process(&call.path)).count();
+        assert!(seen > 0, "a sweep was answered, but no process was looked into");
+        say(format_args!("{seen} files of processes opened for one who asked"));
+    }
+}
