@@ -114,12 +114,12 @@ fn the_text_names_every_part_and_every_tool() {
     for sentence in [
         "2.59 GiB of 3.70 GiB is available (MemAvailable in /proc/meminfo).",
         "Only 1.15 GiB is free, yet programs can get 2.59 GiB: the 1.66 GiB of cache is given back",
-        "Of the 1.11 GiB that cannot be had, 917 MiB is really used and 222 MiB is held back",
+        "1.11 GiB cannot be had: 917 MiB is really used, 222 MiB is held back by the kernel.",
         "Programs 637 MiB 17 % only by swapping AnonPages",
         "Compressed swap 3.04 MiB 0.1 % not given back the larger of Zswap + mem_used_total",
         "Not itemised 204 MiB 5.4 % not given back MemTotal − all other parts",
         "= MemTotal, exactly 3.70 GiB",
-        "up to 52.0 MiB is camera, display and codec buffers (CmaTotal in /proc/meminfo).",
+        "up to 52.0 MiB camera, display and codec buffers (CmaTotal in /proc/meminfo)",
         "free procps 4.0.1 and newer 1.11 GiB 2.59 GiB 1.55 GiB",
         "Even kernel objects that cannot be dropped count as cache.",
     ] {
@@ -127,7 +127,7 @@ fn the_text_names_every_part_and_every_tool() {
     }
     assert!(!flowing.contains("Also in swap"), "a part of nothing is not worth a line");
     for tool in TOOLS {
-        let line = format!("{} ({}): {}", tool.name, tool.versions, tool.formula);
+        let line = format!("{} ({}): used = {}", tool.name, tool.versions, tool.formula);
         assert!(flowing.contains(&line), "no {line:?} in\n{printed}");
     }
     for other in OTHER_SYSTEMS {

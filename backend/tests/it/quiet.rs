@@ -70,9 +70,11 @@ impl Drop for Trace {
 /// `123 1700000000.123456 openat(AT_FDCWD</>, "/proc/1/stat", O_RDONLY) = 5</proc/1/stat>`, or
 /// `123 1700000000.123456 pread64(5</proc/meminfo>, …`.
 fn call(line: &str) -> Option<Call> {
-    let mut words = line.splitn(3, ' ').filter(|word| !word.is_empty());
-    let at = words.nth(1)?.parse().ok()?;
-    let (name, arguments) = words.next()?.split_once('(')?;
+    // Small numbers of processes are followed by more than one blank.
+    let (_, rest) = line.split_once(' ')?;
+    let (at, rest) = rest.trim_start().split_once(' ')?;
+    let at = at.parse().ok()?;
+    let (name, arguments) = rest.split_once('(')?;
     let of_handle = || arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
     let quoted = arguments.split_once('"').and_then(|(_, rest)| rest.split_once('"'));
     let path = match (name, quoted) {
@@ -93,7 +95,7 @@ fn lines_of_strace_are_understood() {
             "/proc/1/stat",
         ),
         (
-            r#"7 1.5 openat(4</proc/12>, "status", O_RDONLY) = -1 ENOENT"#,
+            r#"7     1.5 openat(4</proc/12>, "status", O_RDONLY) = -1 ENOENT"#,
             "openat",
             "/proc/12/status",
         ),
