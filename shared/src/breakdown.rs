@@ -25,7 +25,7 @@ impl Given {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Free => "free",
+            Self::Free => "unused",
             Self::OnRequest => "given back on request",
             Self::BySwapping => "only by swapping",
             Self::No => "not given back",

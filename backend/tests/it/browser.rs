@@ -6,6 +6,7 @@ use actix_web::rt::{self, System};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::json;
 use shared::Field;
+use shared::breakdown::Part;
 use shared::wire::{self, Delta, Encoding, FeedMessage, Snapshot};
 
 use crate::chromium::Browser;
@@ -20,7 +21,11 @@ const START: Duration = Duration::from_secs(30);
 
 /// Runs `test` on the page of a head that reads `fake`, once it is live. The console must stay
 /// silent, but for what the test itself takes from it.
-fn on_a_live_page(fake: &FakeProc, args: &[&str], test: impl AsyncFnOnce(&mut Server, &Browser)) {
+pub(crate) fn on_a_live_page(
+    fake: &FakeProc,
+    args: &[&str],
+    test: impl AsyncFnOnce(&mut Server, &Browser),
+) {
     System::new().block_on(async {
         let mut server = Server::start(fake, args);
         let browser = Browser::open(&server).await;
@@ -48,10 +53,11 @@ fn the_page_shows_what_the_files_say_and_follows_them() {
         assert_eq!(browser.text("available").await, "2.59 GiB");
         assert_eq!(browser.text("temperature").await, "48.3 °C");
         let mut sum = 0;
-        for part in ["in_use", "reclaimable", "legend_free"] {
-            sum += browser.value(part).await.unwrap();
+        for part in Part::ALL {
+            sum += browser.value(part.id()).await.unwrap();
         }
         assert_eq!(Some(sum), of(Field::Total), "the parts of the bar sum to total");
+        assert_eq!(browser.value("anon").await, of(Field::Anon));
         let why = browser.text("why").await;
         assert!(why.contains("1.15 GiB is free, yet programs can get 2.59 GiB"), "{why}");
         let exact = browser
@@ -84,7 +90,7 @@ fn the_bracket_stands_under_what_it_measures() {
                  const bar = box('[data-name=bar]');
                  const share = x => (x - bar.left) / bar.width;
                  return {
-                   used: share(box('[data-name=bar] .in-use').right),
+                   used: share(box('[data-name=bracket] .in-use').right),
                    held: share(box('[data-name=bracket] .held-back').left),
                    end: share(box('[data-name=bracket] .available').right),
                    available: box('[data-name=bracket] .available').width / bar.width,
@@ -93,6 +99,7 @@ fn the_bracket_stands_under_what_it_measures() {
             .await;
         let edge = |name: &str| edges[name].as_f64().unwrap();
         let share = of(Field::Available).unwrap() as f64 / of(Field::Total).unwrap() as f64;
+        assert!((edge("used") - 939_004.0 / 3_883_512.0).abs() < 0.005, "{edges}");
         assert!((edge("used") - edge("held")).abs() < 0.005, "{edges}");
         assert!((edge("end") - 1.0).abs() < 0.005, "{edges}");
         assert!((edge("available") - share).abs() < 0.01, "{edges} {share}");
@@ -201,7 +208,7 @@ fn a_node_that_cannot_be_read_is_not_shown_as_live() {
         fake.set_meminfo("MemFree", 3_900_000);
         browser
             .wait("the contradiction is said", Duration::from_secs(5), || async {
-                browser.text("no-split").await.contains("contradict")
+                browser.text("no-split").await.contains("than there is")
             })
             .await;
         assert_eq!(browser.text("bar").await, "");
@@ -232,7 +239,32 @@ fn nothing_scrolls_sideways_whatever_a_node_is_called() {
     let fake = FakeProc::new();
     fake.write("proc/sys/kernel/hostname", &"unbreakable".repeat(6)[..64]);
     fake.write("proc/device-tree/model", &format!("<b>{}</b>", "m".repeat(110)));
+    let name = format!("<b>{}</b>", "p".repeat(50));
+    fake.write("proc/77/comm", &name);
+    fake.write("proc/77/statm", "50000 20000 1000 10 0 1000 0\n");
+    fake.write("proc/77/status", &format!("Name:\t{name}\nRssAnon:\t76000 kB\n"));
+    let group = "unbreakable".repeat(12);
+    fake.write(&format!("sys/fs/cgroup/memory/{group}.service/memory.usage_in_bytes"), "9999999\n");
+    fake.write(
+        &format!("sys/fs/cgroup/memory/{group}.service/memory.stat"),
+        "total_inactive_file 1\n",
+    );
+    fake.write("sys/fs/cgroup/memory/memory.usage_in_bytes", "99999999\n");
+    fake.write(
+        "proc/swaps",
+        &format!("Filename Type Size Used Priority\n/dev/mmcblk0{group} partition 9999 9 1\n"),
+    );
     on_a_live_page(&fake, &[], async |_server, browser| {
+        browser
+            .run("document.querySelectorAll('details').forEach(panel => panel.open = true)")
+            .await;
+        browser
+            .wait("all panels are filled", SOON, || async {
+                let rows = "return document.querySelectorAll('[data-name=processes] tbody tr, \
+                            [data-name=groups] tbody tr, .finding').length";
+                browser.run(rows).await.as_u64() >= Some(4)
+            })
+            .await;
         // Each number in turn has the focus, for its exact value to pop up.
         let script = "
             const amounts = [document.body, ...document.querySelectorAll('.amount')];

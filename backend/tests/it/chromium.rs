@@ -144,12 +144,28 @@ impl Browser {
         self.run(&script).await;
     }
 
+    /// Presses a key as the keyboard does: it goes to what has the focus.
+    pub(crate) async fn type_key(&self, key: &str, code: u32) {
+        let text = if key == "Enter" { "\r" } else { "" };
+        for kind in ["keyDown", "keyUp"] {
+            let params = json!({
+                "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text
+            });
+            self.devtools("Input.dispatchKeyEvent", params).await;
+        }
+    }
+
     /// Gives the page a screen of this size, however small.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         let params =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        let body = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": params });
-        self.page.issue_cmd(Extra { path: "goog/cdp/execute", body }).await.unwrap();
+        self.devtools("Emulation.setDeviceMetricsOverride", params).await;
+    }
+
+    /// Asks the browser itself, by its DevTools protocol.
+    pub(crate) async fn devtools(&self, cmd: &str, params: Value) -> Value {
+        let body = json!({ "cmd": cmd, "params": params });
+        self.page.issue_cmd(Extra { path: "goog/cdp/execute", body }).await.unwrap()
     }
 
     /// What the console has said since this was last asked, from warnings on.

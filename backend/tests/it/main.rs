@@ -16,6 +16,7 @@ mod free;
 mod http;
 mod live;
 mod page;
+mod panels;
 mod partition;
 mod peers;
 mod quiet;

@@ -45,7 +45,7 @@ fn add_finding(list: &Element, finding: &Finding) -> Option<()> {
     let entry = add(list, "li", &format!("finding {}", class(finding.severity)))?;
     set(&entry, "data-name", &finding.id);
     let what = add(&entry, "p", "what")?;
-    add_text(&what, "b", "", finding.severity.name())?;
+    add_text(&what, "strong", "", finding.severity.name())?;
     add_text(&what, "span", "", &format!(" {}", finding.finding))?;
     add_text(&entry, "p", "seen", &format!("Seen: {}", finding.evidence))?;
     let fix = add(&entry, "p", "fix")?;

@@ -26,10 +26,10 @@ pub(crate) fn Tiles(
         <section class="tiles" aria-label="Swap, pressure, CPU and temperature">
             <div class="tile panel">
                 <h2>"Swap used"</h2>
-                <p class="value"><Amount bytes=of_sample(swap_used) name="swap_used"/></p>
+                <p class="value"><Amount bytes=of_sample(swap_used) name="swap_used" from="SwapTotal − SwapFree in /proc/meminfo"/></p>
                 <p class="more">
                     <span class=swap_class>
-                        "of "<Amount bytes=of_sample(|sample| sample.get(Field::SwapTotal)) name="swap_total"/>" "
+                        "of "<Amount bytes=of_sample(|sample| sample.get(Field::SwapTotal)) name="swap_total" from=const { Field::SwapTotal.origin() }.to_string()/>" "
                     </span>
                     {more(swapping)}
                 </p>
@@ -38,6 +38,7 @@ pub(crate) fn Tiles(
                 <h2>"Memory pressure"</h2>
                 <p class="value">
                     <Known value=known(|readout| readout.pressure_some.map(percent)) name="pressure_some"
+                        from="some … total in /proc/pressure/memory: its growth over the time that passed"
                         why="This kernel does not report it, or it has been read only once"/>
                 </p>
                 <p class="more">{more(pressure)}</p>
@@ -46,6 +47,7 @@ pub(crate) fn Tiles(
                 <h2>"CPU busy"</h2>
                 <p class="value">
                     <Known value=known(|readout| readout.cpu_busy.map(percent)) name="cpu_busy"
+                        from="the line cpu of /proc/stat: time not idle, over all time"
                         why="It takes two readings"/>
                 </p>
                 <p class="more">{more(cpu)}</p>
@@ -54,7 +56,7 @@ pub(crate) fn Tiles(
                 <h2>"Temperature"</h2>
                 <p class="value">
                     <Known value=known(|readout| readout.sample.get(Field::Temperature).map(celsius))
-                        name="temperature" why="This machine has no sensor that Linux knows"/>
+                        name="temperature" from="temp in /sys/class/thermal/thermal_zone*" why="This machine has no sensor that Linux knows"/>
                 </p>
                 <p class="more">{more(sensor)}</p>
             </div>
@@ -85,9 +87,20 @@ fn pressure_class(readout: &Readout) -> String {
 }
 
 fn pressure(readout: &Readout) -> String {
-    let all =
-        readout.pressure_full.map_or(String::new(), |full| format!(" · all {}", percent(full)));
-    format!("some tasks waited{all}")
+    let all = readout.pressure_full.map(|full| format!("all {}", percent(full)));
+    let moves = |bytes: Option<f64>, what: &str| {
+        bytes.filter(|&bytes| bytes > 0.0).map(|bytes| format!("{}/s {what}", human(bytes as u64)))
+    };
+    let more = [
+        all,
+        moves(readout.refaulted, "of cache needed again"),
+        moves(readout.reclaimed_waiting, "reclaimed by programs that waited"),
+    ];
+    ["some tasks waited".into()]
+        .into_iter()
+        .chain(more.into_iter().flatten())
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
 
 fn cpu(readout: &Readout) -> String {
@@ -102,7 +115,12 @@ fn cpu(readout: &Readout) -> String {
 
 fn sensor(readout: &Readout) -> String {
     let known = readout.sample.get(Field::Temperature).is_some();
-    if known { "of the CPU" } else { "No sensor found." }.into()
+    let voltage = match readout.sample.get(Field::UnderVoltage) {
+        Some(0) => " · voltage is fine",
+        Some(_) => " · under-voltage now",
+        None => "",
+    };
+    format!("{}{voltage}", if known { "of the CPU" } else { "No sensor found." })
 }
 
 /// `1.50 GHz`.

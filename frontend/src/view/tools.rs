@@ -23,7 +23,7 @@ pub(crate) fn add_tools(place: &Element, readout: RwSignal<Readout>) -> Option<(
     let table = Table::add(&panel.body, "other tools", HEAD)?;
     for other in ELSEWHERE {
         let line = add(&panel.body, "p", "sentence")?;
-        add_text(&line, "b", "", other.system)?;
+        add_text(&line, "strong", "", other.system)?;
         add_text(&line, "span", "", &format!(" {}", other.words))?;
     }
     follow(move || {
