@@ -1,11 +1,13 @@
 //! Builds, tests and packages Headroom: `cargo xtask help`.
 
+mod apt;
 mod bench;
 mod browser;
 mod check;
 mod docs;
 mod error;
 mod files;
+mod peers;
 mod process;
 mod step;
 mod tidy;
@@ -14,6 +16,7 @@ mod web;
 
 use crate::browser::Browser;
 use crate::error::{Error, Result};
+use crate::peers::Peers;
 use crate::step::Steps;
 use std::process::ExitCode;
 
@@ -22,7 +25,8 @@ cargo xtask COMMAND
 
   run [ARGS…]      build the page and the program, then run `headroom ARGS`
   web              build the page into target/page
-  test             everything `cargo test` covers, with a browser for the end-to-end tests
+  test             everything `cargo test` covers, with a browser for the end-to-end tests, and
+                   with other tools to compare with
   check            formatting, clippy for both targets, documentation, tidy rules, cargo-deny
   bench [--short]  measure against the budgets; --short watches memory for 20 s, not 10 min
   docs             write docs/fields.md from the field table
@@ -30,7 +34,8 @@ cargo xtask COMMAND
 
 What is missing for a command is found or fetched, and said before: a Rust standard library for
 the browser's target (rustup, else Debian's packages unpacked below target/toolchain), and
-Chromium with chromedriver for `test` (XTASK_CHROMIUM, XTASK_CHROMEDRIVER name others).
+for `test` Chromium with chromedriver (XTASK_CHROMIUM, XTASK_CHROMEDRIVER name others), procps,
+strace, python3 and, below target/peers, two versions of psutil.
 ";
 
 fn main() -> ExitCode {
@@ -82,11 +87,15 @@ fn run(args: &[&str]) -> Result<()> {
 fn test() -> ExitCode {
     let mut steps = Steps::new();
     let browser = steps.run("browser", Browser::ensure);
+    let peers = steps.try_run("peers", Peers::ensure);
     let page = steps.run("page", web::build);
     if let (Some(browser), Some(())) = (browser, page) {
         steps.run("cargo test --workspace", || {
             let mut cargo = process::cargo("test");
             browser.pass_to(&mut cargo);
+            if let Some(peers) = &peers {
+                peers.pass_to(&mut cargo);
+            }
             process::run(cargo.args(["--workspace", "--no-fail-fast"]))
         });
     }

@@ -31,6 +31,16 @@ impl Steps {
         result.map_err(|error| eprintln!("error: {error}")).ok()
     }
 
+    /// Does a step that the rest can do without: what it fails for is said, and the run goes on.
+    pub(crate) fn try_run<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
+        eprintln!("\n==> {name}");
+        let begun = Instant::now();
+        let result = work();
+        let end = if result.is_ok() { End::Passed } else { End::NotRun };
+        self.rows.push((name.to_owned(), begun.elapsed(), end));
+        result.map_err(|error| eprintln!("DID NOT RUN: {error}")).ok()
+    }
+
     /// Says that a step was left out, and why.
     pub(crate) fn not_run(&mut self, name: &str, why: &str) {
         eprintln!("\n==> {name}\nDID NOT RUN: {why}");

@@ -11,6 +11,7 @@ mod cli;
 mod client;
 mod doctor;
 mod explain;
+mod fake;
 mod feed;
 mod free;
 mod http;

@@ -1,0 +1,106 @@
+//! The tools that tests compare the program with: found, or installed from the system's packages, and
+//! psutil in the versions whose formulas differ, below `target/peers`.
+
+use crate::apt;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::process::{self, find};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the versions of psutil are.
+pub(crate) struct Peers {
+    home: PathBuf,
+}
+
+/// Programs, and the packages that bring them.
+const PROGRAMS: [(&str, &str); 4] =
+    [("free", "procps"), ("unshare", "util-linux"), ("strace", "strace"), ("python3", "python3")];
+const PIP: &str = "python3-pip";
+/// The last with the old meaning of *used*, and one with the new.
+const PSUTIL: [&str; 2] = ["7.0.0", "7.2.2"];
+
+impl Peers {
+    /// Finds them; installs what is missing.
+    pub(crate) fn ensure() -> Result<Self> {
+        let home = process::target().join("peers");
+        let _lock = files::lock(&home.join("lock"))?;
+        let mut missing: Vec<&str> = PROGRAMS
+            .iter()
+            .filter(|(program, _)| find(&[program]).is_none())
+            .map(|(_, package)| *package)
+            .collect();
+        let absent: Vec<&str> =
+            PSUTIL.into_iter().filter(|version| !is_there(&home, version)).collect();
+        if !absent.is_empty() && process::output(pip().arg("--version")).is_err() {
+            missing.push(PIP);
+        }
+        if !missing.is_empty() {
+            eprintln!(
+                "tests compare the program with other tools; installing what is missing of them: {}",
+                missing.join(", ")
+            );
+            let by_hand = |error: Error| {
+                Error::say(format!("{error}\nRun `{}` as root, and try again", apt::line(&missing)))
+            };
+            apt::install(&missing).map_err(by_hand)?;
+        }
+        for version in absent {
+            eprintln!("fetching psutil {version} into {} (0.3 MB)", home.display());
+            fetch(&home, version)?;
+        }
+        Ok(Self { home })
+    }
+
+    /// Tells the tests where they are.
+    pub(crate) fn pass_to(&self, command: &mut Command) {
+        command.env("XTASK_PEERS", &self.home);
+    }
+}
+
+fn pip() -> Command {
+    let mut python = Command::new("python3");
+    python.args(["-m", "pip"]);
+    // Nothing of what it would say or ask matters here.
+    for setting in ["PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_INPUT", "PIP_NO_WARN_SCRIPT_LOCATION"]
+    {
+        python.env(setting, "1");
+    }
+    python.env("PIP_ROOT_USER_ACTION", "ignore");
+    python
+}
+
+fn dir(home: &Path, version: &str) -> PathBuf {
+    home.join(format!("psutil-{version}"))
+}
+
+/// Whether python3 finds this version there, and it works with this python3.
+fn is_there(home: &Path, version: &str) -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import psutil; psutil.virtual_memory(); print(psutil.__version__)"]);
+    python.env("PYTHONPATH", dir(home, version));
+    process::output(&mut python).is_ok_and(|found| found.trim() == version)
+}
+
+/// Installs a version beside the system's own, which stays as it is.
+fn fetch(home: &Path, version: &str) -> Result<()> {
+    let (dir, new) = (dir(home, version), home.join("new"));
+    files::remove_dir(&new)?;
+    let install = |more: &[&str]| {
+        let mut pip = pip();
+        pip.args(["install", "--quiet", "--no-deps", "--prefer-binary", "--target"]).arg(&new);
+        process::output(pip.arg(format!("psutil=={version}")).args(more))
+    };
+    let refused = |error: &Error| error.to_string().contains("externally-managed-environment");
+    match install(&[]) {
+        // What is installed elsewhere cannot harm the system's packages, which this is about.
+        Err(error) if refused(&error) => install(&["--break-system-packages"])?,
+        result => result?,
+    };
+    files::remove_dir(&dir)?;
+    files::rename(&new, &dir)?;
+    if is_there(home, version) {
+        return Ok(());
+    }
+    Err(Error::say(format!("psutil {version} was fetched, but does not work with this python3")))
+}
