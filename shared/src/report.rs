@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use crate::breakdown::{Breakdown, Given, Outcome};
-use crate::memory::{Available, Split};
-use crate::rosetta::{ELSEWHERE, TOOLS};
+use crate::breakdown::{Breakdown, Given, Outcome, Part};
+use crate::memory::{Available, Source, Split};
+use crate::rosetta::{ELSEWHERE, TOOLS, Tool};
 use crate::{Field, NodeFacts, Sample};
 
 /// See the module.
@@ -159,6 +159,52 @@ impl Outcome {
             Self::NotItemisable(reason) => Some(reason.clone()),
         }
     }
+}
+
+/// The parts and the tools as Markdown: the text of `docs/memory.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Memory in Headroom's words\n\nMade by `cargo xtask docs` from `shared/src/breakdown.rs` and \
+         `shared/src/rosetta.rs`. Keys are those of `/proc/meminfo`; what a kernel does not tell counts \
+         as nothing, and is then part of what is not itemised.\n\n\
+         ## Total memory, part by part\n\n\
+         The parts do not overlap, and sum to MemTotal to the byte. Where they come to more than there \
+         is by no more than the kernel's counters may lag behind (1 % of total, or 125 pages for each \
+         CPU), the excess is taken from the cache, and that is said. Beyond that, or where lxcfs makes \
+         the file, nothing is drawn.\n\n\
+         | part | id | made of | given back? | what it is |\n|---|---|---|---|---|\n",
+    );
+    for part in Part::ALL {
+        text += &format!(
+            "| {} | `{}` | {} | {} | {} |\n",
+            part.label(),
+            part.id(),
+            part.formula(),
+            part.given().words(),
+            part.sentence()
+        );
+    }
+    text += "\n## Available\n\nWhere the kernel does not say it (before Linux 3.14), by the first of these \
+             that can be reckoned; *files* is Active(file) + Inactive(file), *reclaimable* is \
+             KReclaimable, or SReclaimable. ZFS cache above its floor is added, except in containers. \
+             What control groups leave of it is `here`.\n";
+    for source in
+        [Source::Kernel, Source::Zones, Source::LowMarks, Source::MinFree, Source::NoMarks]
+    {
+        text += &format!("\n1. {}", source.formula());
+    }
+    text += "\n";
+    text += "\n## The same memory in other tools' words\n\n\
+             | tool | versions | used is | why that differs |\n|---|---|---|---|\n";
+    for tool in TOOLS {
+        let Tool { name, versions, formula, reason, .. } = tool;
+        text += &format!("| {name} | {versions} | {formula} | {reason} |\n");
+    }
+    for other in ELSEWHERE {
+        text += &format!("\n**{}.** {}\n", other.system, other.words);
+    }
+    text
 }
 
 #[cfg(test)]

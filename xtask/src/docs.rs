@@ -4,15 +4,18 @@ use crate::error::Result;
 use crate::files;
 use crate::process::root;
 
-/// The field table for readers, relative to the workspace.
-pub(crate) const FIELDS: &str = "docs/fields.md";
+/// Documents, relative to the workspace, and what writes each.
+pub(crate) const WRITTEN: [(&str, fn() -> String); 2] =
+    [("docs/fields.md", shared::field::markdown), ("docs/memory.md", shared::report::markdown)];
 
 pub(crate) fn write() -> Result<()> {
-    let path = root().join(FIELDS);
-    if let Some(dir) = path.parent() {
-        files::create_dir(dir)?;
+    for (name, text) in WRITTEN {
+        let path = root().join(name);
+        if let Some(dir) = path.parent() {
+            files::create_dir(dir)?;
+        }
+        files::write(&path, text())?;
+        eprintln!("wrote {name}");
     }
-    files::write(&path, shared::field::markdown())?;
-    eprintln!("wrote {FIELDS}");
     Ok(())
 }

@@ -29,7 +29,7 @@ cargo xtask COMMAND
                    with other tools to compare with
   check            formatting, clippy for both targets, documentation, tidy rules, cargo-deny
   bench [--short]  measure against the budgets; --short watches memory for 20 s, not 10 min
-  docs             write docs/fields.md from the field table
+  docs             write docs/fields.md and docs/memory.md from the code
   help             this text
 
 What is missing for a command is found or fetched, and said before: a Rust standard library for

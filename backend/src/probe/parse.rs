@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use memchr::memchr;
 use shared::field::{Kind, Source, Unit};
 use shared::{Field, Sample};
 
@@ -37,25 +38,43 @@ const IMPOSSIBLE_KIB: u64 = 1 << 53;
 /// same lines in the same order each time, so that a line is compared with one key, not with all.
 #[derive(Debug, Default)]
 pub struct Layout {
-    lines: Vec<(Box<[u8]>, Option<Field>)>,
+    /// The keys of all lines, one after the other: what is read together lies together.
+    keys: Vec<u8>,
+    /// Of each line where its key ends in `keys`, and its field.
+    lines: Vec<(usize, Option<Field>)>,
 }
 
 impl Layout {
-    /// The field of line `index`, which begins with `key`, among those of `source`.
-    fn field(&mut self, index: usize, key: &[u8], source: Source) -> Option<Field> {
-        match self.lines.get(index) {
-            Some((known, field)) if **known == *key => return *field,
-            _ => {}
+    /// The field of line `index` among those of `source`, and the length of its key, which ends
+    /// before the first `separator`.
+    fn field(
+        &mut self,
+        index: usize,
+        line: &[u8],
+        separator: u8,
+        source: Source,
+    ) -> Option<(Field, usize)> {
+        let start = index.checked_sub(1).map_or(Some(0), |last| Some(self.lines.get(last)?.0));
+        let known = start.zip(self.lines.get(index));
+        if let Some((start, &(end, field))) = known
+            && line.get(end - start) == Some(&separator)
+            && line[..end - start] == self.keys[start..end]
+        {
+            return field.map(|field| (field, end - start));
         }
-        let field = Field::of(source).find(|field| field.def().key.as_bytes() == without_zone(key));
-        // The key of a vmstat line without its zone is a field's only if all zones are counted so.
-        let field = field.filter(|_| source == Source::Vmstat || without_zone(key) == key);
+        let length = memchr(separator, line)?;
+        let key = &line[..length];
+        // Only counters of vmstat are told zone by zone.
+        let wanted = if source == Source::Vmstat { without_zone(key) } else { key };
+        let field = Field::of(source).find(|field| field.def().key.as_bytes() == wanted);
         // No file of the kernel is longer; others are not worth remembering.
-        if index <= self.lines.len() && index < 4096 && key.len() <= 64 {
+        if let Some(start) = start.filter(|_| index < 4096 && length <= 64) {
             self.lines.truncate(index);
-            self.lines.push((key.into(), field));
+            self.keys.truncate(start);
+            self.keys.extend(key);
+            self.lines.push((self.keys.len(), field));
         }
-        field
+        field.map(|field| (field, length))
     }
 }
 
@@ -241,11 +260,10 @@ fn each_line(
 ) -> Result<(), BadLine> {
     let mut bad = None;
     for (index, line) in lines(text).enumerate() {
-        let Some(end) = line.iter().position(|&byte| byte == separator) else { continue };
-        let (key, rest) = (&line[..end], &line[end + 1..]);
-        let Some(field) = layout.field(index, key, source) else { continue };
+        let Some((field, length)) = layout.field(index, line, separator, source) else { continue };
+        let rest = &line[length + 1..];
         let known = sample.get(field);
-        let is_whole = key.len() == field.def().key.len();
+        let is_whole = length == field.def().key.len();
         // The first line of a key counts: a second one can only be damage. Zones are added up.
         if known.is_some() && is_whole {
             continue;
@@ -267,7 +285,13 @@ fn each_line(
 }
 
 pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&byte| byte == b'\n')
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr(b'\n', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
 }
 
 pub(super) fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -5,15 +5,8 @@ use crate::error::Result;
 use crate::{docs, files, process, toolchain};
 use std::path::Path;
 
-const REQUIRED: [&str; 7] = [
-    "README.md",
-    "CHANGELOG.md",
-    "LICENSE-MIT",
-    "LICENSE-APACHE",
-    "deny.toml",
-    ".ci/run",
-    docs::FIELDS,
-];
+const REQUIRED: [&str; 6] =
+    ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "deny.toml", ".ci/run"];
 
 /// Crates of servers, which would mean that the page has taken in the wrong half of something.
 const NOT_IN_THE_PAGE: [&str; 3] = ["tokio", "mio", "actix"];
@@ -23,18 +16,19 @@ pub(super) fn required(root: &Path) -> Vec<Finding> {
     missing.map(|path| Finding::new(path, 0, "is missing; add it")).collect()
 }
 
-pub(super) fn fields_doc(root: &Path) -> Vec<Finding> {
-    let written = files::read_text(&root.join(docs::FIELDS)).unwrap_or_default();
-    stale(&written, &shared::field::markdown())
+pub(super) fn written_docs(root: &Path) -> Vec<Finding> {
+    let check = |(name, text): (&'static str, fn() -> String)| {
+        stale(name, &files::read_text(&root.join(name)).unwrap_or_default(), &text())
+    };
+    docs::WRITTEN.into_iter().flat_map(check).collect()
 }
 
-fn stale(written: &str, current: &str) -> Vec<Finding> {
+fn stale(name: &str, written: &str, current: &str) -> Vec<Finding> {
     if written == current {
         return Vec::new();
     }
     let same = written.lines().zip(current.lines()).take_while(|(old, new)| old == new).count();
-    let what = "differs from the field table; run `cargo xtask docs`";
-    vec![Finding::new(docs::FIELDS, same + 1, what)]
+    vec![Finding::new(name, same + 1, "differs from the code; run `cargo xtask docs`")]
 }
 
 pub(super) fn one_way_to_test(root: &Path) -> Vec<Finding> {
@@ -86,9 +80,9 @@ mod tests {
 
     #[test]
     fn a_stale_document_is_found_at_its_line() {
-        assert_eq!(stale("a\nb\n", "a\nb\n"), []);
-        assert_eq!(stale("a\nb\n", "a\nc\n")[0].line, 2);
-        assert_eq!(stale("", "a\n")[0].line, 1);
+        assert_eq!(stale("x", "a\nb\n", "a\nb\n"), []);
+        assert_eq!(stale("x", "a\nb\n", "a\nc\n")[0].line, 2);
+        assert_eq!(stale("x", "", "a\n")[0].line, 1);
     }
 
     #[test]
