@@ -215,13 +215,11 @@ async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn(
             Some(Command::Request(follower, FeedRequest::Resync {})) => feed.resync(follower),
             Some(Command::Request(follower, FeedRequest::Watch { node })) => {
                 feed.send(follower, &FeedMessage::Window(fleet.window(node)));
-                if let Some(survey) = fleet.survey(node) {
-                    let survey = NodeSurvey { node, survey: survey.clone() };
-                    feed.send(follower, &FeedMessage::Survey(survey));
-                }
-                if fleet.link(node).is_some() {
-                    feed.watch(follower, node);
-                }
+                watch(&fleet, &mut feed, follower, node);
+            }
+            Some(Command::Request(follower, FeedRequest::Recall { node })) => {
+                feed.send(follower, &FeedMessage::Past(fleet.past(node)));
+                watch(&fleet, &mut feed, follower, node);
             }
             Some(Command::Request(follower, FeedRequest::Look { node })) => {
                 if let Some(link) = fleet.link(node) {
@@ -247,5 +245,16 @@ async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn(
             }
             Some(Command::Stop) | None => return,
         }
+    }
+}
+
+/// Tells a follower what was found on a node, now and whenever it changes.
+fn watch(fleet: &Fleet, feed: &mut Feed, follower: FollowerId, node: u32) {
+    if let Some(survey) = fleet.survey(node) {
+        let survey = NodeSurvey { node, survey: survey.clone() };
+        feed.send(follower, &FeedMessage::Survey(survey));
+    }
+    if fleet.link(node).is_some() {
+        feed.watch(follower, node);
     }
 }

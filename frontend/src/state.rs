@@ -8,7 +8,7 @@ use shared::memory::{Available, NoSplit, Split};
 use shared::survey::Survey;
 use shared::usage::Usage;
 use shared::window::Window;
-use shared::wire::{FeedMessage, FeedRequest, NodeState, Reading, Snapshot};
+use shared::wire::{FeedMessage, FeedRequest, NodePast, NodeState, Reading, Snapshot};
 use shared::{Field, NodeFacts, NodeId, Sample, rates};
 
 /// One node, with its recent past.
@@ -54,7 +54,7 @@ impl Fleet {
                 let mut outcome = Outcome::default();
                 for state in delta.joined {
                     outcome.changed.push(state.node);
-                    outcome.ask.push(FeedRequest::Watch { node: state.node });
+                    outcome.ask.push(FeedRequest::Recall { node: state.node });
                     self.join(state, delta.now_ms, now_ms, Window::default());
                 }
                 for news in delta.readings {
@@ -74,12 +74,12 @@ impl Fleet {
                 }
                 outcome
             }
-            FeedMessage::Window(past) => {
-                let Some(node) = self.nodes.get_mut(&past.node) else { return Outcome::default() };
-                let known = node.window.iter();
-                node.window = Window::of(known.chain(past.readings).collect());
-                Outcome { changed: vec![past.node], ask: vec![] }
-            }
+            FeedMessage::Window(past) => self.change(past.node, |node| {
+                node.window = Window::of(node.window.iter().chain(past.readings).collect());
+            }),
+            FeedMessage::Past(NodePast { node, past }) => self.change(node, |node| {
+                node.window = Window::of(node.window.iter().chain(past.iter()).collect());
+            }),
             FeedMessage::Survey(news) => self.change(news.node, |node| {
                 node.survey = Some(Arc::new(news.survey));
             }),
@@ -103,7 +103,7 @@ impl Fleet {
         let mut outcome = Outcome::default();
         for state in snapshot.nodes {
             outcome.changed.push(state.node);
-            outcome.ask.push(FeedRequest::Watch { node: state.node });
+            outcome.ask.push(FeedRequest::Recall { node: state.node });
             let window = past.remove(&state.id).unwrap_or_default();
             self.join(state, snapshot.now_ms, now_ms, window);
         }
@@ -273,7 +273,7 @@ mod tests {
     fn a_gap_in_the_numbers_asks_for_a_snapshot() {
         let mut fleet = Fleet::default();
         let outcome = fleet.apply(snapshot(5, 0, None), 0);
-        assert_eq!(outcome.ask, [FeedRequest::Watch { node: 0 }]);
+        assert_eq!(outcome.ask, [FeedRequest::Recall { node: 0 }]);
         assert_eq!(fleet.apply(delta(6, vec![]), 0), Outcome::default());
         assert_eq!(fleet.apply(delta(6, vec![]), 0), Outcome::default());
         assert_eq!(fleet.apply(delta(9, vec![]), 0).ask, [FeedRequest::Resync {}]);
@@ -300,6 +300,10 @@ mod tests {
         fleet.apply(FeedMessage::Window(past), 0);
         let times: Vec<u64> = fleet.window(0).unwrap().iter().map(|r| r.at_ms).collect();
         assert_eq!(times, [9000, 19_000, 20_000]);
+        let past = Window::of(vec![reading(17_000, 0), reading(18_000, 0)]).pack();
+        fleet.apply(FeedMessage::Past(NodePast { node: 0, past }), 0);
+        let times: Vec<u64> = fleet.window(0).unwrap().iter().map(|r| r.at_ms).collect();
+        assert_eq!(times, [9000, 17_000, 18_000, 19_000, 20_000]);
         assert_eq!(fleet.numbers().collect::<Vec<_>>(), [0]);
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::Reading;
 
 /// How far back a window reaches, in ms.
@@ -109,17 +111,18 @@ impl Window {
 
     /// The readings, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Reading> + '_ {
-        let mut steps = self.steps.iter().copied();
-        let mut next = self.ends.as_ref().map(|(first, _)| first.clone());
-        let mut left = self.count;
-        std::iter::from_fn(move || {
-            left = left.checked_sub(1)?;
-            let reading = next.clone()?;
-            if left > 0 {
-                packed::read(next.as_mut()?, &mut steps);
-            }
-            Some(reading)
-        })
+        let first = self.ends.as_ref().map(|(first, _)| first.clone());
+        unpacked(first, self.count, self.steps.iter().copied())
+    }
+
+    /// All of it as it goes over the wire.
+    #[must_use]
+    pub fn pack(&self) -> Packed {
+        Packed {
+            first: self.ends.as_ref().map(|(first, _)| first.clone()),
+            count: self.count as u32,
+            steps: self.steps.iter().copied().collect(),
+        }
     }
 
     /// The newest reading.
@@ -139,6 +142,37 @@ impl Window {
     pub fn packed_bytes(&self) -> usize {
         self.steps.len()
     }
+}
+
+/// A window on the wire, as small as in memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Packed {
+    first: Option<Reading>,
+    count: u32,
+    steps: Vec<u8>,
+}
+
+impl Packed {
+    /// The readings, oldest first. Whatever the bytes are, there are no more than a window holds.
+    pub fn iter(&self) -> impl Iterator<Item = Reading> + '_ {
+        let count = (self.count as usize).min(Window::CAPACITY);
+        unpacked(self.first.clone(), count, self.steps.iter().copied())
+    }
+}
+
+fn unpacked(
+    mut next: Option<Reading>,
+    mut left: usize,
+    mut steps: impl Iterator<Item = u8>,
+) -> impl Iterator<Item = Reading> {
+    std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let reading = next.clone()?;
+        if left > 0 {
+            packed::read(next.as_mut()?, &mut steps);
+        }
+        Some(reading)
+    })
 }
 
 /// A reading as its difference from the one before: how far both clocks went on, how many fields
@@ -171,18 +205,18 @@ mod packed {
     pub(super) fn read(reading: &mut Reading, bytes: &mut impl Iterator<Item = u8>) {
         reading.at_ms = reading.at_ms.wrapping_add(unzigzag(take(bytes)));
         reading.uptime_us = reading.uptime_us.wrapping_add(unzigzag(take(bytes)));
-        let mut next = 0;
-        for _ in 0..take(bytes) {
+        let mut next = 0_u64;
+        // No table is longer, and no bytes may keep this busy.
+        for _ in 0..take(bytes).min(1024) {
             let tag = take(bytes);
-            let id = next + (tag >> 1);
-            next = id + 1;
-            // Written by this program, so that every id is one of the table.
-            let Some(&field) = Field::ALL.get(id as usize) else { return };
-            let value = (tag & 1 == 0).then(|| {
+            let id = next.saturating_add(tag >> 1);
+            next = id.saturating_add(1);
+            let change = (tag & 1 == 0).then(|| unzigzag(take(bytes)));
+            // A newer table has fields that this one does not know.
+            if let Some(&field) = usize::try_from(id).ok().and_then(|id| Field::ALL.get(id)) {
                 let old = reading.sample.get(field).unwrap_or(0);
-                old.wrapping_add(unzigzag(take(bytes)))
-            });
-            reading.sample.set(field, value);
+                reading.sample.set(field, change.map(|change| old.wrapping_add(change)));
+            }
         }
     }
 
@@ -258,7 +292,18 @@ mod tests {
                 prop_assert_eq!(window.len(), naive.len());
             }
             prop_assert!(naive.len() <= Window::CAPACITY);
-            prop_assert_eq!(window.iter().collect::<Vec<_>>(), naive);
+            prop_assert_eq!(window.iter().collect::<Vec<_>>(), naive.clone());
+            prop_assert_eq!(window.pack().iter().collect::<Vec<_>>(), naive);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_unpacked_without_panic(
+            count in any::<u32>(), steps in proptest::collection::vec(any::<u8>(), 0..300)
+        ) {
+            let packed = Packed { first: Some(reading(0)), count, steps };
+            prop_assert!(packed.iter().count() <= Window::CAPACITY);
         }
     }
 

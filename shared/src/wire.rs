@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::survey::Survey;
 use crate::usage::Usage;
+use crate::window::Packed;
 use crate::{NodeFacts, NodeId, Sample};
 
 /// The version of the rules above. It changes only when they are broken on purpose.
@@ -84,6 +85,8 @@ pub enum FeedMessage {
     Survey(NodeSurvey),
     /// A sweep over a node, to those who look at it: the answers to [`FeedRequest::Look`].
     Usage(NodeUsage),
+    /// The recent past of one node, packed: the answer to [`FeedRequest::Recall`].
+    Past(NodePast),
 }
 
 /// See [`FeedMessage::Snapshot`].
@@ -161,6 +164,15 @@ pub struct NodeUsage {
     pub usage: Usage,
 }
 
+/// See [`FeedMessage::Past`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodePast {
+    /// The node's number; see [`NodeState::node`].
+    pub node: u32,
+    /// Its readings of the last five minutes.
+    pub past: Packed,
+}
+
 /// How long a look lasts, in ms: who goes on looking asks again before.
 pub const LOOK_MS: u32 = 10_000;
 
@@ -177,6 +189,11 @@ pub enum FeedRequest {
     Resync {},
     /// Gather who has a node's memory, and send it for the next [`LOOK_MS`].
     Look {
+        /// The node's number; see [`NodeState::node`].
+        node: u32,
+    },
+    /// The same as [`Self::Watch`], but for programs: the recent past comes packed, a tenth of the size.
+    Recall {
         /// The node's number; see [`NodeState::node`].
         node: u32,
     },
@@ -240,11 +257,11 @@ pub trait Message: Serialize + DeserializeOwned {
 }
 
 impl Message for FeedMessage {
-    const KINDS: &[&str] = &["snapshot", "delta", "window", "survey", "usage"];
+    const KINDS: &[&str] = &["snapshot", "delta", "window", "survey", "usage", "past"];
 }
 
 impl Message for FeedRequest {
-    const KINDS: &[&str] = &["watch", "resync", "look"];
+    const KINDS: &[&str] = &["watch", "resync", "look", "recall"];
 }
 
 impl Message for AgentMessage {

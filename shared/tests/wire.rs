@@ -7,10 +7,11 @@ use proptest::option;
 use proptest::prelude::*;
 use shared::survey::{Finding, Severity, Survey, SwapArea, ZramDevice};
 use shared::usage::{GroupUsage, ProcessUsage, Usage};
+use shared::window::Window;
 use shared::wire::{
     AgentMessage, AgentReading, AgentRequest, Delta, FeedMessage, FeedRequest, Hello, Message,
-    NodeReading, NodeState, NodeSurvey, NodeTrouble, NodeUsage, NodeWindow, PROTOCOL, Reading,
-    Snapshot, from_json, from_postcard, peek_snapshot, to_json, to_postcard,
+    NodePast, NodeReading, NodeState, NodeSurvey, NodeTrouble, NodeUsage, NodeWindow, PROTOCOL,
+    Reading, Snapshot, from_json, from_postcard, peek_snapshot, to_json, to_postcard,
 };
 use shared::{Field, NodeFacts, NodeId, Sample};
 
@@ -152,6 +153,9 @@ fn feed_messages() -> impl Strategy<Value = FeedMessage> {
             .prop_map(|(node, survey)| FeedMessage::Survey(NodeSurvey { node, survey })),
         (any::<u32>(), usages())
             .prop_map(|(node, usage)| FeedMessage::Usage(NodeUsage { node, usage })),
+        (any::<u32>(), vec(readings(), 0..4)).prop_map(|(node, readings)| {
+            FeedMessage::Past(NodePast { node, past: Window::of(readings).pack() })
+        }),
     ]
 }
 
@@ -160,6 +164,7 @@ fn feed_requests() -> impl Strategy<Value = FeedRequest> {
         any::<u32>().prop_map(|node| FeedRequest::Watch { node }),
         Just(FeedRequest::Resync {}),
         any::<u32>().prop_map(|node| FeedRequest::Look { node }),
+        any::<u32>().prop_map(|node| FeedRequest::Recall { node }),
     ]
 }
 
@@ -269,6 +274,9 @@ fn golden_bytes() {
         ..NodeFacts::default()
     };
     let reading = Reading { at_ms: 1000, uptime_us: 5, sample: sample.clone() };
+    let mut later = Reading { at_ms: 2000, uptime_us: 1005, sample: sample.clone() };
+    later.sample.set(Field::Free, Some(12));
+    later.sample.set(Field::Temperature, None);
     let survey = Survey {
         installed: Some(8),
         handed: Some(7),
@@ -351,7 +359,7 @@ fn golden_bytes() {
             readings: vec![NodeReading { node: 7, reading: reading.clone() }],
             troubles: vec![NodeTrouble { node: 7, trouble: "t".into() }],
         })),
-        feed(FeedMessage::Window(NodeWindow { node: 7, readings: vec![reading] })),
+        feed(FeedMessage::Window(NodeWindow { node: 7, readings: vec![reading.clone()] })),
         hex(&to_postcard(&FeedRequest::Watch { node: 7 }).unwrap()),
         hex(&to_postcard(&FeedRequest::Resync {}).unwrap()),
         agent(AgentMessage::Hello(Hello {
@@ -369,6 +377,11 @@ fn golden_bytes() {
         agent(AgentMessage::Survey(survey)),
         agent(AgentMessage::Usage(usage)),
         hex(&to_postcard(&AgentRequest::Look {}).unwrap()),
+        feed(FeedMessage::Past(NodePast {
+            node: 7,
+            past: Window::of(vec![reading, later]).pack(),
+        })),
+        hex(&to_postcard(&FeedRequest::Recall { node: 7 }).unwrap()),
     ];
     let golden = include_str!("golden.txt");
     assert_eq!(actual.join("\n"), golden.trim_end());

@@ -7,8 +7,8 @@ use shared::NodeId;
 use shared::survey::Survey;
 use shared::window::Window;
 use shared::wire::{
-    AgentMessage, AgentReading, Delta, Hello, NodeReading, NodeState, NodeTrouble, NodeWindow,
-    PROTOCOL, Reading, Snapshot,
+    AgentMessage, AgentReading, Delta, Hello, NodePast, NodeReading, NodeState, NodeTrouble,
+    NodeWindow, PROTOCOL, Reading, Snapshot,
 };
 
 /// Nodes at most.
@@ -234,6 +234,13 @@ impl Fleet {
         let node = self.nodes.get(self.number_of(id)? as usize)?;
         let before = node.window.before_last().cloned();
         Some(NodeDetail { state: node.state.clone(), before, survey: node.survey.clone() })
+    }
+
+    /// The same, packed.
+    #[must_use]
+    pub fn past(&self, number: u32) -> NodePast {
+        let window = self.nodes.get(number as usize).map(|node| &node.window);
+        NodePast { node: number, past: window.map(Window::pack).unwrap_or_default() }
     }
 
     /// Every node, in the order they joined.
