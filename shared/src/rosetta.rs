@@ -175,7 +175,8 @@ pub const TOOLS: &[Tool] = &[
         reason: "Even kernel objects that cannot be dropped count as cache.",
         told: |lines| {
             let cache = lines.cached + lines.slab;
-            told(lines.total - lines.free - lines.buffers - cache, lines.procps3_available(), cache)
+            let used = lines.or_total_less_free(lines.total - lines.free - lines.buffers - cache);
+            told(used, lines.procps3_available(), cache)
         },
     },
     Tool {
