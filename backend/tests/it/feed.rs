@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use awc::ws::Message;
-use shared::wire::{Encoding, FeedMessage, FeedRequest, PROTOCOL};
+use shared::wire::{Encoding, FeedMessage, FeedRequest, NodeUsage, PROTOCOL};
 use shared::{Field, Sample};
 
 use crate::client::{Follower, get, node_when, run};
@@ -197,7 +197,7 @@ fn a_resync_is_answered_with_a_snapshot_even_if_more_is_asked_for() {
                         assert!(deltas < 10, "no snapshot comes");
                     }
                     FeedMessage::Window(_) => windows += 1,
-                    FeedMessage::Survey(_) => {}
+                    FeedMessage::Survey(_) | FeedMessage::Past(_) => {}
                     FeedMessage::Usage(usage) => panic!("nobody asked for {usage:?}"),
                 }
             };
@@ -243,5 +243,92 @@ fn requests_from_the_future_are_skipped() {
         }
         follower.send(Message::Binary(vec![0, 0, 77, 77].into())).await;
         assert_eq!(follower.window().await.node, 0);
+    });
+}
+
+/// The next message for which `pick` has an answer, whatever comes between.
+async fn picked<T>(follower: &mut Follower, pick: impl Fn(FeedMessage) -> Option<T>) -> T {
+    for _ in 0..200 {
+        if let Some(answer) = pick(follower.message().await) {
+            return answer;
+        }
+    }
+    panic!("200 messages came, and not the one that was asked for");
+}
+
+fn usage(message: FeedMessage) -> Option<NodeUsage> {
+    if let FeedMessage::Usage(usage) = message { Some(usage) } else { None }
+}
+
+#[test]
+fn the_past_can_be_recalled_packed() {
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &["--period-ms", "50"]);
+    run(async {
+        for encoding in Encoding::ALL {
+            let mut follower =
+                Follower::connect(server.address(), &[encoding.subprotocol()], None).await.unwrap();
+            let snapshot = follower.snapshot().await;
+            follower.delta_when(|delta| delta.now_ms > snapshot.now_ms + 2000).await;
+            follower.ask(&FeedRequest::Watch { node: 0 }).await;
+            let window = follower.window().await;
+            follower.ask(&FeedRequest::Recall { node: 0 }).await;
+            let past =
+                |message| if let FeedMessage::Past(past) = message { Some(past) } else { None };
+            let past = picked(&mut follower, past).await;
+            assert_eq!(past.node, 0);
+            let readings: Vec<_> = past.past.iter().collect();
+            // One more may have come between, or taken the place of the last.
+            let same = window.readings.len() - 1;
+            assert!(same >= 1 && readings[..same] == window.readings[..same], "{readings:?}");
+        }
+    });
+}
+
+#[test]
+fn a_survey_is_told_to_those_who_watch() {
+    let fake = FakeProc::new();
+    let server = Server::start(&fake, &[]);
+    run(async {
+        let mut follower = Follower::json(server.address()).await;
+        follower.snapshot().await;
+        follower.ask(&FeedRequest::Recall { node: 0 }).await;
+        let survey =
+            |message| if let FeedMessage::Survey(told) = message { Some(told) } else { None };
+        let told = picked(&mut follower, survey).await;
+        assert_eq!((told.node, told.survey.swaps.len()), (0, 2));
+        assert_eq!(told.survey.zram[0].original, 3_211_264);
+        let ids: Vec<_> = told.survey.findings.iter().map(|finding| finding.id.as_str()).collect();
+        assert!(ids.contains(&"held_back"), "{ids:?}");
+    });
+}
+
+#[test]
+fn who_has_the_memory_is_told_to_those_who_look_for_as_long_as_they_do() {
+    let fake = FakeProc::new();
+    fake.write("proc/77/comm", "hungry\n");
+    fake.write("proc/77/statm", "50000 20000 1000 10 0 1000 0\n");
+    fake.write("proc/77/status", "Name:\thungry\nRssAnon:\t76000 kB\nVmSwap:\t500 kB\n");
+    let server = Server::start(&fake, &["--period-ms", "100"]);
+    run(async {
+        let mut looking = Follower::json(server.address()).await;
+        let mut other = Follower::json(server.address()).await;
+        looking.snapshot().await;
+        other.snapshot().await;
+        looking.ask(&FeedRequest::Look { node: 0 }).await;
+        let mut last_us = 0;
+        for _ in 0..3 {
+            let NodeUsage { node, usage } = picked(&mut looking, usage).await;
+            assert_eq!((node, usage.process_count), (0, 1));
+            let process = &usage.processes[0];
+            assert_eq!((process.name.as_str(), process.pid), ("hungry", 77));
+            assert_eq!(process.own(), 76_500 * 1024);
+            assert!(usage.uptime_us > last_us, "each is a new one");
+            last_us = usage.uptime_us;
+        }
+        other.ask(&FeedRequest::Look { node: 99 }).await;
+        for _ in 0..30 {
+            assert_eq!(usage(other.message().await), None, "it did not look there");
+        }
     });
 }

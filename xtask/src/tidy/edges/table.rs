@@ -82,6 +82,27 @@ pub(super) const MODULES: &[Module] = &[
         because: "doctor judges what probe saw, without head or server",
     },
     Module {
+        at: (BACKEND, "explain"),
+        uses: Some(&["ask", "config", "error", "probe", "table"]),
+        never: &["tokio", "actix_web", "actix_ws"],
+        texts: &[],
+        because: "explain reads this node once or asks a head, and serves nothing",
+    },
+    Module {
+        at: (BACKEND, "ask"),
+        uses: Some(&["error"]),
+        never: &["actix_ws", "std::fs"],
+        texts: &["/proc", "/sys"],
+        because: "ask knows heads by their addresses, and reads no node",
+    },
+    Module {
+        at: (BACKEND, "table"),
+        uses: Some(&[]),
+        never: &[],
+        texts: &[],
+        because: "table is a leaf",
+    },
+    Module {
         at: (BACKEND, "clock"),
         uses: Some(&[]),
         never: &[],
