@@ -35,7 +35,7 @@ pub fn aligned(rows: &[impl AsRef<[String]>], sides: &str) -> String {
     text
 }
 
-/// `start` and `prose` in lines of at most [`WIDTH`], where its words allow that; all but the first are
+/// `start` and `prose` in lines of 80 characters at most, where its words allow that; all but the first are
 /// indented by `indent` blanks. What stands in backquotes is to be copied, so it is not broken. A
 /// newline ends it.
 #[must_use]

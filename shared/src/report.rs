@@ -175,35 +175,25 @@ pub fn markdown() -> String {
          the file, nothing is drawn.\n\n\
          | part | id | made of | given back? | what it is |\n|---|---|---|---|---|\n",
     );
-    for part in Part::ALL {
-        text += &format!(
-            "| {} | `{}` | {} | {} | {} |\n",
-            part.label(),
-            part.id(),
-            part.formula(),
-            part.given().words(),
-            part.sentence()
-        );
-    }
+    text.extend(Part::ALL.iter().map(|&part| {
+        let (label, id, formula) = (part.label(), part.id(), part.formula());
+        let (given, sentence) = (part.given().words(), part.sentence());
+        format!("| {label} | `{id}` | {formula} | {given} | {sentence} |\n")
+    }));
     text += "\n## Available\n\nWhere the kernel does not say it (before Linux 3.14), by the first of these \
              that can be reckoned; *files* is Active(file) + Inactive(file), *reclaimable* is \
              KReclaimable, or SReclaimable. ZFS cache above its floor is added, except in containers. \
              What control groups leave of it is `here`.\n";
-    for source in
-        [Source::Kernel, Source::Zones, Source::LowMarks, Source::MinFree, Source::NoMarks]
-    {
-        text += &format!("\n1. {}", source.formula());
-    }
+    let sources =
+        [Source::Kernel, Source::Zones, Source::LowMarks, Source::MinFree, Source::NoMarks];
+    text.extend(sources.map(|source| format!("\n1. {}", source.formula())));
     text += "\n";
     text += "\n## The same memory in other tools' words\n\n\
              | tool | versions | used is | why that differs |\n|---|---|---|---|\n";
-    for tool in TOOLS {
-        let Tool { name, versions, formula, reason, .. } = tool;
-        text += &format!("| {name} | {versions} | {formula} | {reason} |\n");
-    }
-    for other in ELSEWHERE {
-        text += &format!("\n**{}.** {}\n", other.system, other.words);
-    }
+    text.extend(TOOLS.iter().map(|Tool { name, versions, formula, reason, .. }| {
+        format!("| {name} | {versions} | {formula} | {reason} |\n")
+    }));
+    text.extend(ELSEWHERE.iter().map(|other| format!("\n**{}.** {}\n", other.system, other.words)));
     text
 }
 

@@ -119,7 +119,7 @@ impl Window {
     #[must_use]
     pub fn pack(&self) -> Packed {
         Packed {
-            first: self.ends.as_ref().map(|(first, _)| first.clone()),
+            first: self.ends.as_ref().map(|(first, _)| Box::new(first.clone())),
             count: self.count as u32,
             steps: self.steps.iter().copied().collect(),
         }
@@ -147,7 +147,7 @@ impl Window {
 /// A window on the wire, as small as in memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Packed {
-    first: Option<Reading>,
+    first: Option<Box<Reading>>,
     count: u32,
     steps: Vec<u8>,
 }
@@ -156,7 +156,7 @@ impl Packed {
     /// The readings, oldest first. Whatever the bytes are, there are no more than a window holds.
     pub fn iter(&self) -> impl Iterator<Item = Reading> + '_ {
         let count = (self.count as usize).min(Window::CAPACITY);
-        unpacked(self.first.clone(), count, self.steps.iter().copied())
+        unpacked(self.first.as_deref().cloned(), count, self.steps.iter().copied())
     }
 }
 
@@ -302,7 +302,7 @@ mod tests {
         fn any_bytes_are_unpacked_without_panic(
             count in any::<u32>(), steps in proptest::collection::vec(any::<u8>(), 0..300)
         ) {
-            let packed = Packed { first: Some(reading(0)), count, steps };
+            let packed = Packed { first: Some(Box::new(reading(0))), count, steps };
             prop_assert!(packed.iter().count() <= Window::CAPACITY);
         }
     }

@@ -259,25 +259,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The bytes of every message of protocol 1. If this fails, older agents and pages cannot read what
-/// this version writes: append instead, or raise [`PROTOCOL`].
-#[test]
-fn golden_bytes() {
-    let mut sample = Sample::EMPTY;
-    sample.set(Field::Total, Some(4096));
-    sample.set(Field::Temperature, Some(300));
-    let facts = NodeFacts {
-        host_name: "pi".into(),
-        model: Some("Pi".into()),
-        cores: Some(4),
-        page_size: 4096,
-        ..NodeFacts::default()
-    };
-    let reading = Reading { at_ms: 1000, uptime_us: 5, sample: sample.clone() };
-    let mut later = Reading { at_ms: 2000, uptime_us: 1005, sample: sample.clone() };
-    later.sample.set(Field::Free, Some(12));
-    later.sample.set(Field::Temperature, None);
-    let survey = Survey {
+fn a_survey() -> Survey {
+    Survey {
         installed: Some(8),
         handed: Some(7),
         numa_nodes: Some(2),
@@ -305,8 +288,11 @@ fn golden_bytes() {
             evidence: "e".into(),
             fix: "x".into(),
         }],
-    };
-    let usage = Usage {
+    }
+}
+
+fn a_usage() -> Usage {
+    Usage {
         uptime_us: 5,
         took_us: 6,
         process_count: 2,
@@ -333,7 +319,28 @@ fn golden_bytes() {
             limit_hits: Some(4),
         }],
         no_groups: Some("n".into()),
+    }
+}
+
+/// The bytes of every message of protocol 1. If this fails, older agents and pages cannot read what
+/// this version writes: append instead, or raise [`PROTOCOL`].
+#[test]
+fn golden_bytes() {
+    let mut sample = Sample::EMPTY;
+    sample.set(Field::Total, Some(4096));
+    sample.set(Field::Temperature, Some(300));
+    let facts = NodeFacts {
+        host_name: "pi".into(),
+        model: Some("Pi".into()),
+        cores: Some(4),
+        page_size: 4096,
+        ..NodeFacts::default()
     };
+    let reading = Reading { at_ms: 1000, uptime_us: 5, sample: sample.clone() };
+    let mut later = Reading { at_ms: 2000, uptime_us: 1005, sample: sample.clone() };
+    later.sample.set(Field::Free, Some(12));
+    later.sample.set(Field::Temperature, None);
+    let (survey, usage) = (a_survey(), a_usage());
     let node = NodeState {
         node: 7,
         id: NodeId::from_host_name("pi"),

@@ -4,8 +4,10 @@ use crate::error::Result;
 use crate::files;
 use crate::process::root;
 
-/// Documents, relative to the workspace, and what writes each.
-pub(crate) const WRITTEN: [(&str, fn() -> String); 2] =
+/// A document, relative to the workspace, and what writes it.
+type Written = (&'static str, fn() -> String);
+
+pub(crate) const WRITTEN: [Written; 2] =
     [("docs/fields.md", shared::field::markdown), ("docs/memory.md", shared::report::markdown)];
 
 pub(crate) fn write() -> Result<()> {

@@ -162,7 +162,7 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", params).await;
     }
 
-    /// Asks the browser itself, by its DevTools protocol.
+    /// Asks the browser itself, by its debugging protocol.
     pub(crate) async fn devtools(&self, cmd: &str, params: Value) -> Value {
         let body = json!({ "cmd": cmd, "params": params });
         self.page.issue_cmd(Extra { path: "goog/cdp/execute", body }).await.unwrap()
