@@ -268,11 +268,15 @@ impl ServeArgs {
 /// Refuses variables named `HEADROOM_…` that are no settings: a misspelt one would do nothing.
 pub fn check_environment() -> Result<(), Error> {
     let command = Cli::command();
-    let known: Vec<&str> = command
+    let of_commands = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let mut known: Vec<&str> = command
         .get_arguments()
+        .chain(of_commands)
         .filter_map(|argument| argument.get_env()?.to_str())
         .filter(|name| name.starts_with(PREFIX))
         .collect();
+    known.sort_unstable();
+    known.dedup();
     let unknown = env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .find(|name| name.starts_with(PREFIX) && !known.contains(&name.as_str()));

@@ -129,13 +129,7 @@ impl<'a> Report<'a> {
             },
             really_used: split.map(|split| split.in_use),
             held_back: split.map(|split| split.held_back),
-            available: Available::of(sample).ok().map(|available| AvailableReport {
-                bytes: available.bytes,
-                source: if available.source.is_estimated() { "estimated" } else { "kernel" },
-                formula: available.source.formula(),
-                zfs: available.arc,
-                here: available.here,
-            }),
+            available: AvailableReport::of(sample),
             limit: sample.get(Field::Limit),
             tools: tools.collect(),
             elsewhere: ELSEWHERE
@@ -143,6 +137,21 @@ impl<'a> Report<'a> {
                 .map(|other| ElsewhereReport { system: other.system, words: other.words })
                 .collect(),
         }
+    }
+}
+
+impl AvailableReport {
+    /// Reports on the available memory of `sample`, if it can be known.
+    #[must_use]
+    pub fn of(sample: &Sample) -> Option<Self> {
+        let available = Available::of(sample).ok()?;
+        Some(Self {
+            bytes: available.bytes,
+            source: if available.source.is_estimated() { "estimated" } else { "kernel" },
+            formula: available.source.formula(),
+            zfs: available.arc,
+            here: available.here,
+        })
     }
 }
 

@@ -276,7 +276,7 @@ pub const TOOLS: &[Tool] = &[
         name: "Zabbix",
         versions: "agent 4 and newer",
         formula: "MemTotal − MemFree; available = MemAvailable; cached = Cached",
-        reason: "All cache counts as used; its *available* is the kernel's.",
+        reason: "All cache counts as used; its available is the kernel's.",
         told: |lines| {
             let available = lines.available.unwrap_or(lines.free + lines.buffers + lines.cached);
             told(lines.total - lines.free, available, lines.cached)

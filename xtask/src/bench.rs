@@ -20,6 +20,8 @@ const START: Duration = Duration::from_millis(100);
 const STARTS: usize = 20;
 /// A reading of the field table, over the bare reads of the same files.
 const TICK_RATIO: f64 = 1.5;
+/// Between two sweeps while somebody looks, in µs.
+const SWEEP_EVERY_US: f64 = 2_000_000.0;
 /// Resident memory of a head with its own agent.
 const RESIDENT_KIB: u64 = 20 * 1024;
 /// Half of what stripped Netdata takes of a core for the same files at 1 Hz.
@@ -59,6 +61,7 @@ pub(crate) fn bench(short: bool) -> Result<bool> {
     measure(&mut rows, "page", || Ok(vec![page(&web::dir())?]));
     measure(&mut rows, "start to first served page", || Ok(vec![start(&binary)?]));
     measure(&mut rows, "reading all fields / bare reads", || Ok(vec![tick()?]));
+    measure(&mut rows, "sweep over processes and groups", || Ok(vec![sweep()?]));
     let what = format!("head and its agent over {} s", watch.as_secs());
     measure(&mut rows, &what, || resident(&binary, watch));
     Ok(print(&rows))
@@ -117,25 +120,9 @@ fn start(binary: &Path) -> Result<Row> {
 }
 
 fn tick() -> Result<Row> {
-    let mut cargo = process::cargo("bench");
-    cargo.args(["-p", "headroom", "--bench", "tick"]).stdout(Stdio::piped());
-    let failed = |cause| Error::Io { subject: "`cargo bench --bench tick`".into(), cause };
-    let mut child = process::Guard(cargo.spawn().map_err(failed)?);
-    let mut ratio = None;
-    if let Some(stdout) = child.0.stdout.take() {
-        for line in BufReader::new(stdout).lines() {
-            let line = line.map_err(failed)?;
-            println!("{line}");
-            ratio = ratio_in(&line).or(ratio);
-        }
-    }
-    let status = child.0.wait().map_err(failed)?;
-    let ratio = ratio.filter(|_| status.success()).ok_or_else(|| {
-        Error::say(format!(
-            "`cargo bench -p headroom --bench tick` ended ({status}) without a last line \
-             `ratio X`; see backend/benches/tick.rs"
-        ))
-    })?;
+    let lines = lines_of("tick", &[])?;
+    let ratio = lines.iter().rev().find_map(|line| number_in(line, "ratio"));
+    let ratio = ratio.ok_or_else(|| without("tick", "ratio"))?;
     Ok(Row::new(
         "reading all fields / bare reads",
         format!("{ratio:.2} ×"),
@@ -144,9 +131,49 @@ fn tick() -> Result<Row> {
     ))
 }
 
+fn sweep() -> Result<Row> {
+    let lines = lines_of("sweep", &["--", "--short"])?;
+    let us = lines.iter().find_map(|line| number_in(line, "sweep"));
+    let us = us.ok_or_else(|| without("sweep", "sweep"))?;
+    Ok(Row {
+        what: "sweep with 300 processes more".to_owned(),
+        measured: format!("{us:.0} µs of CPU"),
+        budget: format!("({:.2} % while somebody looks)", us / SWEEP_EVERY_US * 100.0),
+        verdict: Verdict::Told,
+    })
+}
+
+/// What a bench of the program prints.
+fn lines_of(bench: &str, args: &[&str]) -> Result<Vec<String>> {
+    let mut cargo = process::cargo("bench");
+    cargo.args(["-p", "headroom", "--bench", bench]).args(args).stdout(Stdio::piped());
+    let failed = |cause| Error::Io { subject: format!("`cargo bench --bench {bench}`"), cause };
+    let mut child = process::Guard(cargo.spawn().map_err(failed)?);
+    let mut lines = Vec::new();
+    if let Some(stdout) = child.0.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.map_err(failed)?;
+            println!("{line}");
+            lines.push(line);
+        }
+    }
+    let status = child.0.wait().map_err(failed)?;
+    if status.success() {
+        return Ok(lines);
+    }
+    Err(Error::say(format!("`cargo bench -p headroom --bench {bench}` failed ({status})")))
+}
+
+fn without(bench: &str, line: &str) -> Error {
+    Error::say(format!(
+        "`cargo bench -p headroom --bench {bench}` printed no line `{line} X`; see \
+         backend/benches/{bench}.rs"
+    ))
+}
+
 /// The number in `ratio 1.23`, whatever follows it.
-fn ratio_in(line: &str) -> Option<f64> {
-    line.trim().strip_prefix("ratio")?.split_whitespace().next()?.parse().ok()
+fn number_in(line: &str, name: &str) -> Option<f64> {
+    line.trim().strip_prefix(name)?.split_whitespace().next()?.parse().ok()
 }
 
 fn resident(binary: &Path, watch: Duration) -> Result<Vec<Row>> {
@@ -189,13 +216,14 @@ fn print(rows: &[Row]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, Row, Verdict, measure, page, print, ratio_in};
+    use super::{Error, Row, Verdict, measure, number_in, page, print};
 
     #[test]
     fn finds_the_ratio() {
-        assert_eq!(ratio_in("ratio 1.31"), Some(1.31));
-        assert_eq!(ratio_in("ratio 1.31 (2 runs)"), Some(1.31));
-        assert_eq!(ratio_in("the ratio is 2"), None);
+        assert_eq!(number_in("ratio 1.31", "ratio"), Some(1.31));
+        assert_eq!(number_in("ratio 1.31 (2 runs)", "ratio"), Some(1.31));
+        assert_eq!(number_in("the ratio is 2", "ratio"), None);
+        assert_eq!(number_in("sweep with PSS 6804 µs", "sweep"), None);
     }
 
     #[test]

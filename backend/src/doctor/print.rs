@@ -7,7 +7,7 @@ use crate::table::wrapped;
 /// A block for each finding, or a sentence if there is none.
 pub(super) fn text(findings: &[Finding]) -> String {
     if findings.is_empty() {
-        return "Nothing is missing or misleading on this machine.\n".into();
+        return "Nothing is missing or misleading on this node.\n".into();
     }
     let blocks: Vec<String> = findings.iter().map(block).collect();
     blocks.join("\n")
@@ -50,6 +50,6 @@ mod tests {
 
     #[test]
     fn nothing_found_is_said() {
-        assert_eq!(text(&[]), "Nothing is missing or misleading on this machine.\n");
+        assert_eq!(text(&[]), "Nothing is missing or misleading on this node.\n");
     }
 }

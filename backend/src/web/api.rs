@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use shared::field::Kind;
 use shared::node::Liveness;
-use shared::report::Report;
+use shared::report::{AvailableReport, Report};
 use shared::survey::Survey;
 use shared::wire::NodeState;
 use shared::{Field, NodeFacts, NodeId, Sample, memory, rates};
@@ -60,6 +60,8 @@ struct NodeView<'a> {
     /// Between two readings, in ms.
     period_ms: u32,
     facts: &'a NodeFacts,
+    /// What new programs can get, estimated where the kernel does not say it.
+    available: Option<AvailableReport>,
     /// `total − available`, in bytes.
     used: Option<u64>,
     sample: Option<&'a Sample>,
@@ -76,6 +78,7 @@ impl<'a> NodeView<'a> {
             age_ms,
             period_ms: node.period_ms,
             facts: &node.facts,
+            available: sample.and_then(AvailableReport::of),
             used: sample.and_then(memory::used),
             sample,
         }

@@ -49,7 +49,7 @@ fn findings_have_evidence_and_a_fix() {
     fake.remove("sys/block/zram0");
     fake.write("proc/swaps", "Filename Type Size Used Priority\n");
     assert_eq!(ids(&fake), [""; 0]);
-    assert_eq!(text(&doctor(&fake, &[])), "Nothing is missing or misleading on this machine.\n");
+    assert_eq!(text(&doctor(&fake, &[])), "Nothing is missing or misleading on this node.\n");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use serde_json::Value;
 use shared::Field;
 use shared::rosetta::{ELSEWHERE as OTHER_SYSTEMS, TOOLS};
 
-use crate::client::{get, node_when};
-use crate::support::{FakeProc, Server, VALUES, headroom};
+use crate::client::get;
+use crate::support::{FakeProc, Server, VALUES, command, headroom, until};
 
 fn explain(fake: &FakeProc, flags: &[&str]) -> Output {
     headroom(["explain"].iter().chain(flags).map(ToString::to_string).chain(fake.args()))
@@ -164,7 +164,10 @@ fn a_head_tells_the_same_of_its_node() {
     let fake = FakeProc::new();
     let server = Server::start(&fake, &["--period-ms", "100"]);
     let at = server.address();
-    node_when(at, "pi-test", |node| !node["sample"].is_null());
+    // What was found on it comes a moment after its first reading.
+    until("a survey", || {
+        (!get(at, "/api/v1/nodes/pi-test").json()["survey"].is_null()).then_some(())
+    });
     let head = format!("http://{at}");
     let here = json(&explain(&fake, &["--json"]));
     assert_eq!(json(&headroom(["explain", "--json", "--head", &head, "--node", "pi-test"])), here);
@@ -172,6 +175,13 @@ fn a_head_tells_the_same_of_its_node() {
     assert_eq!(json(&only), here, "the only node need not be named");
     assert_eq!(get(at, "/api/v1/nodes/pi-test/explain").json(), here);
     assert_eq!(text(&headroom(["explain", "--head", &head])), text(&explain(&fake, &[])));
+
+    let by_environment = command().args(["explain", "--json"]).env("HEADROOM_HEAD", &head).output();
+    assert_eq!(json(&by_environment.unwrap()), here);
+    let doctor = |args: &[&str]| json(&headroom(["doctor", "--json"].iter().chain(args)));
+    let roots = fake.args();
+    let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
+    assert_eq!(doctor(&["--head", &head, "--node", "pi-test"]), doctor(&roots));
 
     let output = headroom(["explain", "--head", &head, "--node", "pi-13"]);
     let said = String::from_utf8_lossy(&output.stderr);

@@ -33,6 +33,8 @@ fn a_node_is_told_as_its_files_say() {
     let node = node_when(server.address(), "pi-test", has_sample);
     assert_eq!(node["sample"], sample(VALUES));
     assert_eq!(node["used"], (3_883_512_u64 - 2_716_808) * 1024);
+    assert_eq!(node["available"]["bytes"], 2_716_808 * 1024);
+    assert_eq!(node["available"]["source"], "kernel");
     assert_eq!(node["id"], "pi-test");
     assert_eq!(node["live"], true);
     assert_eq!(node["trouble"], Value::Null);
@@ -83,6 +85,7 @@ fn what_a_kernel_lacks_is_null() {
         .collect();
     assert_eq!(node["sample"], sample(&told));
     assert_eq!(node["used"], (3_883_512_u64 - 2_850_908) * 1024, "by an estimate");
+    assert_eq!(node["available"]["source"], "estimated");
     assert_eq!(server.stderr(), "", "a kernel that lacks something is nothing to complain about");
 }
 

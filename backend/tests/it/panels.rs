@@ -138,7 +138,7 @@ fn the_doctor_tells_a_raspberry_pi_what_to_turn_on() {
     on_a_live_page(&fake, &[], async |_server, browser| {
         browser
             .wait("the node was looked around", SOON, || async {
-                browser.text("doctor").await.contains("findings")
+                browser.text("doctor").await.contains("1 trouble, ")
             })
             .await;
         open(browser, "doctor").await;

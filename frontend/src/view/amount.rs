@@ -20,8 +20,8 @@ pub(crate) fn Amount(
     /// Names it for tests and scripts.
     name: &'static str,
     /// Where it comes from: keys, files and formula.
-    #[prop(into, optional)]
-    from: String,
+    #[prop(into)]
+    from: Signal<String>,
 ) -> impl IntoView {
     let held: StoredValue<Option<Scale>> = StoredValue::new(None);
     let shown = Memo::new(move |_| {

@@ -31,9 +31,12 @@ pub(crate) fn add_doctor(place: &Element, readout: RwSignal<Readout>) -> Option<
                 None => "not looked around yet".into(),
                 Some([]) => "nothing is missing or misleading".into(),
                 Some([one]) => one.finding.clone(),
-                Some(all) => format!("{} findings", all.len()),
+                Some(all) => summary(all),
             },
         );
+        let is_wrong =
+            findings.is_some_and(|all| all.iter().any(|one| one.severity == Severity::Trouble));
+        set(&panel.gist, "class", if is_wrong { "gist wrong" } else { "gist" });
         for finding in findings.unwrap_or_default() {
             add_finding(&list, finding);
         }
@@ -54,6 +57,17 @@ fn add_finding(list: &Element, finding: &Finding) -> Option<()> {
         add_text(&fix, if index % 2 == 0 { "span" } else { "code" }, "", piece)?;
     }
     Some(())
+}
+
+/// `1 trouble, 2 warnings`.
+fn summary(findings: &[Finding]) -> String {
+    let count = |severity: Severity| {
+        let count = findings.iter().filter(|finding| finding.severity == severity).count();
+        let plural = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {}{plural}", severity.name()))
+    };
+    let counts = [Severity::Trouble, Severity::Warning, Severity::Note].map(count);
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn class(severity: Severity) -> &'static str {

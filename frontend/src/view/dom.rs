@@ -52,6 +52,7 @@ pub(crate) type Heading = (&'static str, &'static str);
 
 /// A table whose rows come and go.
 pub(crate) struct Table {
+    table: Element,
     head: &'static [Heading],
     body: Element,
 }
@@ -60,7 +61,7 @@ impl Table {
     /// An empty table as the last child of `parent`; `name` is for tests and for those who cannot see
     /// it.
     pub(crate) fn add(parent: &Element, name: &str, head: &'static [Heading]) -> Option<Self> {
-        let table = add(parent, "table", "grid")?;
+        let table = add(parent, "table", "gone")?;
         set(&table, "data-name", name);
         set(&table, "aria-label", name);
         let row = add(&add(&table, "thead", "")?, "tr", "")?;
@@ -71,11 +72,12 @@ impl Table {
             set(&label, "data-exact", origin);
             set(&label, "tabindex", if origin.is_empty() { "-1" } else { "0" });
         }
-        Some(Self { head, body: add(&table, "tbody", "")? })
+        Some(Self { head, body: add(&table, "tbody", "")?, table })
     }
 
     /// Shows `rows`: elements that are there are used again, so that nothing moves but what changed.
     pub(crate) fn show(&self, rows: &[Vec<String>]) -> Option<()> {
+        set(&self.table, "class", if rows.is_empty() { "gone" } else { "grid" });
         let there = self.body.children();
         for (index, cells) in rows.iter().enumerate() {
             let row = match there.item(index as u32) {

@@ -8,72 +8,117 @@ use super::amount::{Known, text};
 use super::tiles::frequency;
 use crate::state::Readout;
 
-type Fact = fn(&Readout) -> Option<String>;
+/// A name, what is known of it, and where that comes from.
+type Fact = (&'static str, fn(&Readout) -> Option<String>, &'static str);
 
-const FACTS: [(&str, Fact); 15] = [
-    ("Machine", |readout| readout.facts.model.clone()),
-    ("System", |readout| readout.facts.os.clone()),
-    ("Kernel", |readout| readout.facts.kernel.clone()),
-    ("CPU", |readout| readout.facts.cpu_name.clone()),
-    ("Cores", |readout| readout.facts.cores.map(|cores| cores.to_string())),
-    ("Frequency", range),
-    ("Page size", |readout| Some(human(readout.facts.page_size))),
-    ("Runs in", |readout| readout.survey.as_ref()?.container.clone()),
-    ("RAM installed", |readout| readout.survey.as_ref()?.installed.map(human)),
-    ("Firmware keeps", |readout| {
-        let survey = readout.survey.as_ref()?;
-        kept(survey.installed?, survey.handed?, "with what is set aside for graphics")
-    }),
-    ("Kernel keeps", |readout| {
-        let survey = readout.survey.as_ref()?;
-        let given = survey.handed.or(survey.installed)?;
-        kept(given, readout.sample.get(Field::Total)?, "its image, and descriptions of all pages")
-    }),
-    ("Memory", |readout| readout.sample.get(Field::Total).map(human)),
-    ("NUMA nodes", |readout| {
-        let survey = readout.survey.as_ref()?;
-        let nodes = survey.numa_nodes.filter(|&nodes| nodes > 1)?;
-        // Its only processor has one memory; firmware splits it up for speed.
-        let is_pi =
-            readout.facts.model.as_ref().is_some_and(|model| model.starts_with("Raspberry Pi"));
-        Some(if is_pi {
-            format!("{nodes}, made up by firmware: no sockets")
-        } else {
-            nodes.to_string()
-        })
-    }),
-    ("Swap", |readout| {
-        let areas =
-            readout.survey.iter().flat_map(|survey| &survey.swaps).map(|area| {
+const FACTS: [Fact; 15] = [
+    (
+        "Machine",
+        |readout| readout.facts.model.clone(),
+        "/proc/device-tree/model, or /sys/class/dmi/id",
+    ),
+    ("System", |readout| readout.facts.os.clone(), "/etc/os-release"),
+    ("Kernel", |readout| readout.facts.kernel.clone(), "/proc/sys/kernel/osrelease"),
+    ("CPU", |readout| readout.facts.cpu_name.clone(), "model name in /proc/cpuinfo"),
+    (
+        "Cores",
+        |readout| readout.facts.cores.map(|cores| cores.to_string()),
+        "lines cpuN of /proc/stat",
+    ),
+    ("Frequency", range, "/sys/devices/system/cpu/cpufreq/policy*"),
+    ("Page size", |readout| Some(human(readout.facts.page_size)), "sysconf(_SC_PAGESIZE)"),
+    (
+        "Runs in",
+        |readout| readout.survey.as_ref()?.container.clone(),
+        "mounts, user namespace and control groups of this process; the CPU's flags",
+    ),
+    (
+        "RAM installed",
+        |readout| readout.survey.as_ref()?.installed.map(human),
+        "the board's revision, or blocks in /sys/devices/system/memory",
+    ),
+    (
+        "Firmware keeps",
+        |readout| {
+            let survey = readout.survey.as_ref()?;
+            kept(survey.installed?, survey.handed?, "with what is set aside for graphics")
+        },
+        "RAM installed − memory nodes of /proc/device-tree",
+    ),
+    (
+        "Kernel keeps",
+        |readout| {
+            let survey = readout.survey.as_ref()?;
+            let given = survey.handed.or(survey.installed)?;
+            kept(
+                given,
+                readout.sample.get(Field::Total)?,
+                "its image, and descriptions of all pages",
+            )
+        },
+        "what the firmware hands over, or RAM installed − MemTotal",
+    ),
+    ("Memory", |readout| readout.sample.get(Field::Total).map(human), "MemTotal in /proc/meminfo"),
+    (
+        "NUMA nodes",
+        |readout| {
+            let survey = readout.survey.as_ref()?;
+            let nodes = survey.numa_nodes.filter(|&nodes| nodes > 1)?;
+            // Its only processor has one memory; firmware splits it up for speed.
+            let is_pi =
+                readout.facts.model.as_ref().is_some_and(|model| model.starts_with("Raspberry Pi"));
+            Some(if is_pi {
+                format!("{nodes}, made up by firmware: no sockets")
+            } else {
+                nodes.to_string()
+            })
+        },
+        "/sys/devices/system/node",
+    ),
+    (
+        "Swap",
+        |readout| {
+            let areas = readout.survey.iter().flat_map(|survey| &survey.swaps).map(|area| {
                 format!("{} of {} in {}", human(area.used), human(area.size), area.name)
             });
-        let areas: Vec<String> = areas.collect();
-        if areas.is_empty() {
-            readout.sample.get(Field::SwapTotal).map(human)
-        } else {
-            Some(areas.join(", "))
-        }
-    }),
-    ("Compressed", |readout| {
-        let zram = readout.survey.iter().flat_map(|survey| &survey.zram).map(|device| {
-            let ratio = device.effective_ratio().map_or_else(String::new, |ratio| {
-                let full = human((device.promised as f64 / ratio) as u64);
+            let areas: Vec<String> = areas.collect();
+            if areas.is_empty() {
+                readout.sample.get(Field::SwapTotal).map(human)
+            } else {
+                Some(areas.join(", "))
+            }
+        },
+        "/proc/swaps",
+    ),
+    (
+        "Compressed",
+        |readout| {
+            let zram = readout.survey.iter().flat_map(|survey| &survey.zram).map(|device| {
+                let ratio = device.effective_ratio().map_or_else(String::new, |ratio| {
+                    let full = human((device.promised as f64 / ratio) as u64);
+                    format!(
+                        ", {} : 1; all of {} would take {full}",
+                        fixed(ratio, 2),
+                        human(device.promised)
+                    )
+                });
                 format!(
-                    ", {} : 1; all of {} would take {full}",
-                    fixed(ratio, 2),
-                    human(device.promised)
+                    "{}: {} in {}{ratio}",
+                    device.name,
+                    human(device.original),
+                    human(device.used)
                 )
             });
-            format!("{}: {} in {}{ratio}", device.name, human(device.original), human(device.used))
-        });
-        let zswap = readout.sample.get(Field::Zswap).zip(readout.sample.get(Field::Zswapped));
-        let zswap = zswap.filter(|(pool, _)| *pool > 0).map(|(pool, content)| {
-            let ratio = fixed(content as f64 / pool as f64, 2);
-            format!("zswap: {} in {}, {ratio} : 1", human(content), human(pool))
-        });
-        let all: Vec<String> = zram.chain(zswap).collect();
-        (!all.is_empty()).then(|| all.join(", "))
-    }),
+            let zswap = readout.sample.get(Field::Zswap).zip(readout.sample.get(Field::Zswapped));
+            let zswap = zswap.filter(|(pool, _)| *pool > 0).map(|(pool, content)| {
+                let ratio = fixed(content as f64 / pool as f64, 2);
+                format!("zswap: {} in {}, {ratio} : 1", human(content), human(pool))
+            });
+            let all: Vec<String> = zram.chain(zswap).collect();
+            (!all.is_empty()).then(|| all.join(", "))
+        },
+        "orig_data_size and mem_used_total in /sys/block/zram*/mm_stat; Zswapped and Zswap in /proc/meminfo",
+    ),
 ];
 
 /// Facts of which most machines have nothing to tell, and are left out there.
@@ -95,9 +140,9 @@ pub(crate) fn Facts(
     /// The node.
     readout: RwSignal<Readout>,
 ) -> impl IntoView {
-    let row = |(name, fact): (&'static str, Fact)| {
+    let row = |(name, fact, from): Fact| {
         let value = Signal::derive(move || fact(&readout.read()));
-        let known = view! { <Known value name="fact" why="This system does not tell"/> };
+        let known = view! { <Known value name="fact" from why="This system does not tell"/> };
         let class = text(move || {
             let is_left_out = OPTIONAL.contains(&name) && value.read().is_none();
             if is_left_out { "gone" } else { "fact" }.into()

@@ -103,7 +103,14 @@ fn add_breakdown(place: &Element, node: NodeSignal) -> Option<()> {
     let used = add(&bracket, "span", "in-use")?;
     let held_back = add(&bracket, "span", "held-back")?;
     let available = add(&bracket, "span", "available")?;
-    let between = named(&told, "p", "halves", "halves")?;
+    let between = named(&told, "p", "halves amount", "halves")?;
+    set(&between, "tabindex", "0");
+    set(
+        &between,
+        "data-exact",
+        "Really used = MemTotal − MemFree − Active(file) − Inactive(file) − KReclaimable. Held back = \
+         MemFree + Active(file) + Inactive(file) + KReclaimable − MemAvailable.",
+    );
     let list = add(&told, "ul", "parts")?;
     set(&list, "aria-label", "The parts of memory");
     let entries: Option<Vec<Entry>> =
@@ -133,6 +140,14 @@ fn add_breakdown(place: &Element, node: NodeSignal) -> Option<()> {
     Some(())
 }
 
+/// How the available memory of a node is known.
+pub(crate) fn from(readout: RwSignal<Readout>) -> Signal<String> {
+    text(move || {
+        let known = readout.read().available.ok();
+        known.map_or_else(String::new, |available| available.source.formula().into())
+    })
+}
+
 /// Free and available side by side, and why they differ.
 #[component]
 pub(crate) fn Difference(
@@ -141,7 +156,10 @@ pub(crate) fn Difference(
 ) -> impl IntoView {
     let get = move |field: Field| Signal::derive(move || readout.read().sample.get(field));
     let available = Signal::derive(move || Some(readout.read().available.ok()?.bytes));
-    let from_available = const { Field::Available.origin() }.to_string();
+    let name = text(move || {
+        let estimated = readout.read().available.is_ok_and(|found| found.source.is_estimated());
+        if estimated { "available, estimated" } else { "available" }.into()
+    });
     let sentence = text(move || match &readout.read().split {
         Ok(split) => free_and_available(split),
         Err(reason) => format!("Why they differ cannot be said: {reason}."),
@@ -151,7 +169,7 @@ pub(crate) fn Difference(
             <h2>"Free versus available"</h2>
             <div class="pair">
                 <p><span class="label">"free"</span><Amount bytes=get(Field::Free) name="free" from=const { Field::Free.origin() }.to_string()/></p>
-                <p class="good"><span class="label">"available"</span><Amount bytes=available name="available_again" from=from_available/></p>
+                <p class="good"><span class="label">{name}</span><Amount bytes=available name="available_again" from=from(readout)/></p>
             </div>
             <p class="sentence" data-name="why">{sentence}</p>
         </section>

@@ -9,7 +9,7 @@ use shared::units::{percent_of, span};
 use super::amount::{Amount, text};
 use super::doctor::add_doctor;
 use super::facts::Facts;
-use super::memory::{Breakdown, Difference};
+use super::memory::{Breakdown, Difference, from};
 use super::tiles::Tiles;
 use super::timeline::Timeline;
 use super::tools::add_tools;
@@ -72,7 +72,7 @@ pub(crate) fn NodeView(
                 <p class="figure">
                     <Amount bytes=Signal::derive(move || here(&readout.read())) name="available"
                         unknown="This kernel tells neither it nor what it could be estimated from"
-                        from=const { Field::Available.origin() }.to_string()/>
+                        from=from(readout)/>
                     <span class="what" data-name="what">{what}</span>
                 </p>
                 <p class="of">

@@ -31,7 +31,7 @@ pub(crate) fn Tiles(
                     <span class=swap_class>
                         "of "<Amount bytes=of_sample(|sample| sample.get(Field::SwapTotal)) name="swap_total" from=const { Field::SwapTotal.origin() }.to_string()/>" "
                     </span>
-                    {more(swapping)}
+                    <span class="amount" tabindex="0" data-exact="pswpin and pswpout in /proc/vmstat × page size, over the time that passed">{more(swapping)}</span>
                 </p>
             </div>
             <div class=more(pressure_class)>
@@ -41,7 +41,7 @@ pub(crate) fn Tiles(
                         from="some … total in /proc/pressure/memory: its growth over the time that passed"
                         why="This kernel does not report it, or it has been read only once"/>
                 </p>
-                <p class="more">{more(pressure)}</p>
+                <p class="more amount" tabindex="0" data-exact="full in /proc/pressure/memory; workingset_refault_file and pgsteal_direct in /proc/vmstat, over the time that passed">{more(pressure)}</p>
             </div>
             <div class="tile panel">
                 <h2>"CPU busy"</h2>
@@ -50,7 +50,7 @@ pub(crate) fn Tiles(
                         from="the line cpu of /proc/stat: time not idle, over all time"
                         why="It takes two readings"/>
                 </p>
-                <p class="more">{more(cpu)}</p>
+                <p class="more amount" tabindex="0" data-exact="scaling_cur_freq in /sys/devices/system/cpu/cpufreq; /proc/loadavg">{more(cpu)}</p>
             </div>
             <div class="tile panel">
                 <h2>"Temperature"</h2>
@@ -58,7 +58,7 @@ pub(crate) fn Tiles(
                     <Known value=known(|readout| readout.sample.get(Field::Temperature).map(celsius))
                         name="temperature" from="temp in /sys/class/thermal/thermal_zone*" why="This machine has no sensor that Linux knows"/>
                 </p>
-                <p class="more">{more(sensor)}</p>
+                <p class="more amount" tabindex="0" data-exact="/sys/class/thermal; rpi_volt in /sys/class/hwmon">{more(sensor)}</p>
             </div>
         </section>
     }

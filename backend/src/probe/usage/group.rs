@@ -69,9 +69,9 @@ impl Groups {
             let is_there =
                 fs::read_dir(&self.base).is_ok_and(|mut entries| entries.next().is_some());
             return none(if is_there {
-                "the memory controller of control groups is off on this node; `headroom doctor` says how to turn it on"
+                "The memory controller of control groups is off on this node; headroom doctor says how to turn it on."
             } else {
-                "this node shows no control groups: nothing is mounted at /sys/fs/cgroup"
+                "This node shows no control groups: nothing is mounted at /sys/fs/cgroup."
             });
         };
         let links_count = File::open(&root).is_ok_and(|root| files::is_made_by_the_kernel(&root));
@@ -89,7 +89,7 @@ impl Groups {
             }
         }
         if bounded.is_empty() {
-            return none("no control group on this node has memory that is counted");
+            return none("No control group on this node has memory that is counted.");
         }
         let count = bounded.len() as u32;
         let measure = |(current, group): (u64, Found)| {

@@ -138,7 +138,7 @@ fn why_there_are_none_is_said() {
     assert!(why().contains("headroom doctor"));
     fake.write("cgroup.controllers", "cpu memory\n");
     fake.write("a.service/cgroup.procs", "");
-    assert!(why().contains("no control group"));
+    assert!(why().contains("No control group"));
 }
 
 #[test]
