@@ -53,7 +53,8 @@ pub(super) fn zfs_arc(case: &Case<'_>) -> Option<Finding> {
         (Warning, "zfs_arc"),
         format!(
             "The cache of ZFS (ARC) holds {} ({share} of total). Linux counts it as used, although \
-             {} of it is given back when programs need it: more is available than shown.",
+             {} of it is given back when programs need it: Headroom adds that to what is available, \
+             most other tools do not.",
             human(size),
             human(given)
         ),

@@ -10,7 +10,7 @@ pub(super) fn clean(text: &str, most_chars: usize) -> String {
 
 /// Control characters, ends of lines and format characters (categories Cc, Zl, Zp and Cf of Unicode),
 /// and the rest of the block of tags.
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}'

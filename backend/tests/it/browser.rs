@@ -286,7 +286,16 @@ fn memory_of_the_page_does_not_grow() {
     const TICKS: u64 = 300;
 
     let fake = FakeProc::new();
+    fake.write("proc/77/comm", "busy\n");
+    fake.write("proc/77/statm", "50000 20000 1000 10 0 1000 0\n");
     on_a_live_page(&fake, &["--period-ms", "100"], async |_server, browser| {
+        // All of it is at work: panels are open, and a part has its line.
+        browser
+            .run(
+                "document.querySelectorAll('details').forEach(panel => panel.open = true);
+                 document.querySelector('[data-part=file]').click();",
+            )
+            .await;
         // The module that is loaded gives its memory to whoever imports it again.
         browser
             .run(
@@ -302,6 +311,7 @@ fn memory_of_the_page_does_not_grow() {
             let start = Instant::now();
             while browser.run("return window.ticks").await.as_u64().unwrap() < ticks {
                 kib += 4;
+                fake.write("proc/77/statm", &format!("50000 {} 1000 10 0 1000 0\n", kib / 100));
                 fake.set_meminfo("MemFree", kib);
                 assert!(start.elapsed() < Duration::from_mins(2), "the page stands still");
                 rt::time::sleep(Duration::from_millis(50)).await;

@@ -33,7 +33,7 @@ fn a_node_is_told_as_its_files_say() {
     let node = node_when(server.address(), "pi-test", has_sample);
     assert_eq!(node["sample"], sample(VALUES));
     assert_eq!(node["used"], (3_883_512_u64 - 2_716_808) * 1024);
-    assert_eq!(node["available"]["bytes"], 2_716_808 * 1024);
+    assert_eq!(node["available"]["bytes"], 2_716_808_u64 * 1024);
     assert_eq!(node["available"]["source"], "kernel");
     assert_eq!(node["id"], "pi-test");
     assert_eq!(node["live"], true);

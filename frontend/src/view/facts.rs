@@ -153,6 +153,10 @@ pub(crate) fn Facts(
         <section class="facts panel" aria-label="This machine">
             <h2>"This machine"</h2>
             <dl>{FACTS.map(row).into_iter().collect::<Vec<_>>()}</dl>
+            <p class="sentence">
+                <a href=format!("/api/v1/nodes/{}", readout.read_untracked().id)>"All readings and their rates"</a>
+                " · "<a href="/api/v1/fields">"What each of them is"</a>
+            </p>
         </section>
     }
 }

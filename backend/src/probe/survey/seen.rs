@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use crate::probe::text;
+
 /// More than this of one file is not read: the largest of them, mountinfo, is far below.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -134,8 +136,7 @@ pub(super) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 /// (control characters, those that turn the direction of writing) is left out, and it is cut.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let visible =
-        |c: &char| matches!(c, ' ' | '"' | '\'' | '\\') || c.escape_debug().nth(1).is_none();
+    let visible = |c: &char| !text::is_hidden(*c);
     let mut line = String::new();
     let mut length = 0;
     // NUL separates the texts of a device tree.
