@@ -52,7 +52,7 @@ pub(crate) type Heading = (&'static str, &'static str);
 
 /// A table whose rows come and go.
 pub(crate) struct Table {
-    table: Element,
+    element: Element,
     head: &'static [Heading],
     body: Element,
 }
@@ -72,12 +72,12 @@ impl Table {
             set(&label, "data-exact", origin);
             set(&label, "tabindex", if origin.is_empty() { "-1" } else { "0" });
         }
-        Some(Self { head, body: add(&table, "tbody", "")?, table })
+        Some(Self { head, body: add(&table, "tbody", "")?, element: table })
     }
 
     /// Shows `rows`: elements that are there are used again, so that nothing moves but what changed.
     pub(crate) fn show(&self, rows: &[Vec<String>]) -> Option<()> {
-        set(&self.table, "class", if rows.is_empty() { "gone" } else { "grid" });
+        set(&self.element, "class", if rows.is_empty() { "gone" } else { "grid" });
         let there = self.body.children();
         for (index, cells) in rows.iter().enumerate() {
             let row = match there.item(index as u32) {
