@@ -136,12 +136,6 @@ impl Window {
     pub fn before_last(&self) -> Option<&Reading> {
         self.before_last.as_ref()
     }
-
-    /// Bytes that its readings take, the three that are kept whole left out.
-    #[must_use]
-    pub fn packed_bytes(&self) -> usize {
-        self.steps.len()
-    }
 }
 
 /// A window on the wire, as small as in memory.
@@ -322,7 +316,7 @@ mod tests {
             window.push(last.clone());
         }
         assert_eq!(window.len(), Window::CAPACITY);
-        assert!(window.packed_bytes() < 150 * Window::CAPACITY, "{}", window.packed_bytes());
+        assert!(window.steps.len() < 150 * Window::CAPACITY, "{}", window.steps.len());
     }
 
     #[test]

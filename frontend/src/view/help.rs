@@ -3,9 +3,10 @@
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
-const KEYS: [(&str, &str); 5] = [
+const KEYS: [(&str, &str); 6] = [
     ("space", "hold the numbers still, or let them go on"),
     ("l", "live: let them go on"),
+    ("enter", "on a part of memory: what it is, and its line over time"),
     ("← →", "on the timeline: step through the readings"),
     ("?", "these keys"),
     ("esc", "close"),

@@ -50,8 +50,8 @@ struct Entry {
 
 impl Entry {
     /// A line of the legend. Pressed, it tells what the part is and shows it over time.
-    fn add(bar: &Element, list: &Element, part: Part) -> Option<Self> {
-        let about = format!("about-{}", part.id());
+    fn add(bar: &Element, list: &Element, node: u32, part: Part) -> Option<Self> {
+        let about = format!("about-{node}-{}", part.id());
         let piece = add(bar, "span", part.class())?;
         let line = add(list, "li", "entry")?;
         let button = add(&line, "button", "")?;
@@ -114,7 +114,7 @@ fn add_breakdown(place: &Element, node: NodeSignal) -> Option<()> {
     let list = add(&told, "ul", "parts")?;
     set(&list, "aria-label", "The parts of memory");
     let entries: Option<Vec<Entry>> =
-        Part::ALL.iter().map(|&part| Entry::add(&bar, &list, part)).collect();
+        Part::ALL.iter().map(|&part| Entry::add(&bar, &list, node.number, part)).collect();
     let entries = entries?;
     let inside = named(&told, "p", "sentence", "inside")?;
     follow(move || {
