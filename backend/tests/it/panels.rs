@@ -9,7 +9,7 @@ use shared::rosetta::TOOLS;
 
 use crate::browser::on_a_live_page;
 use crate::chromium::Browser;
-use crate::support::{FakeProc, SOON, say};
+use crate::support::{FakeProc, SOON, headroom, say};
 
 /// Makes the tree one of a Raspberry Pi as it comes, with everything off that can be.
 fn raspberry_pi() -> FakeProc {
@@ -180,4 +180,35 @@ fn who_has_it_is_asked_only_while_somebody_looks() {
         let why = browser.text("about-groups").await;
         assert!(why.contains("headroom doctor"), "{why}");
     });
+}
+
+#[test]
+fn an_estimate_and_a_limit_are_said_beside_the_number() {
+    let fake = FakeProc::new();
+    fake.replace_meminfo_line("MemAvailable", "");
+    fake.write("proc/self/cgroup", "0::/\n");
+    fake.write("sys/fs/cgroup/memory.max", "1073741824\n");
+    fake.write("sys/fs/cgroup/memory.current", "402653184\n");
+    fake.write(
+        "sys/fs/cgroup/memory.stat",
+        "anon 1\ninactive_file 10485760\nactive_file 20971520\n",
+    );
+    let here = 1_073_741_824_u64 - 402_653_184 + 10_485_760 + 10_485_760;
+    on_a_live_page(&fake, &[], async |_server, browser| {
+        assert_eq!(browser.value("available").await, Some(here));
+        assert_eq!(browser.text("what").await, "available here, estimated");
+        let machine = 2_850_908 * 1024;
+        assert_eq!(browser.value("available_again").await, Some(machine), "on the machine");
+        let notes = browser.text("notes").await;
+        for words in
+            ["Estimated, as this kernel does not say it", "limits this process to 1.00 GiB"]
+        {
+            assert!(notes.contains(words), "{notes}");
+        }
+    });
+    let output = headroom(["explain", "--json"].map(str::to_owned).into_iter().chain(fake.args()));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["available"]["here"], here);
+    assert_eq!(report["available"]["source"], "estimated");
+    assert_eq!(report["limit"], 1_073_741_824);
 }

@@ -31,6 +31,9 @@ const TURNS: u32 = 32;
 const TURNS_OF_BARE: u32 = 8;
 /// So many of the largest are measured by `smaps_rollup`, if time allows.
 const MOST_PSS: usize = 10;
+/// A process with more in RAM than this is not measured so: the kernel walks all of its pages with its
+/// map locked, some 14 µs for each MiB of them, which is more than the process should be held up for.
+const MOST_PSS_BYTES: u64 = 2 << 30;
 /// Room for one text. `status` is 1.5 kB, unless a process is in hundreds of groups.
 const BUFFER_BYTES: usize = 16 * 1024;
 
@@ -207,7 +210,8 @@ impl Processes {
         let mut measured = 0;
         for process in processes {
             let Some(known) = self.known.get_mut(&process.pid) else { continue };
-            if known.no_pss {
+            let resident = process.anon.saturating_add(process.shmem).saturating_add(process.file);
+            if known.no_pss || resident > MOST_PSS_BYTES {
                 continue;
             }
             if measured == MOST_PSS || !time_left() {

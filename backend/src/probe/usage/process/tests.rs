@@ -210,6 +210,19 @@ fn pss_is_measured_while_there_is_time() {
     assert_eq!((questions, measured.len()), (MOST_PSS, MOST_PSS));
 }
 
+#[test]
+fn what_is_too_large_to_be_held_up_is_not_measured() {
+    let (fake, mut processes) = Fake::new();
+    for (pid, kib) in [(1, MOST_PSS_BYTES / KIB), (2, MOST_PSS_BYTES / KIB + 4)] {
+        fake.set(pid, "x", Holds { anon: kib, ..Holds::default() });
+        fake.write(pid, "smaps_rollup", "Rss: 9 kB\nPss:\t7 kB\n");
+    }
+    let (_, mut largest) = processes.take(false);
+    processes.measure_pss(&mut largest, &mut || true);
+    let measured: Vec<_> = largest.iter().map(|process| (process.pid, process.pss)).collect();
+    assert_eq!(measured, [(2, None), (1, Some(7 * KIB))]);
+}
+
 #[cfg(target_os = "linux")]
 mod real {
     use super::*;
