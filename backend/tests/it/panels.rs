@@ -141,6 +141,8 @@ fn the_doctor_tells_a_raspberry_pi_what_to_turn_on() {
                 browser.text("doctor").await.contains("1 trouble, ")
             })
             .await;
+        let gist = browser.text("doctor").await;
+        assert!(gist.contains("voltage is too low"), "what is wrong is said at once: {gist}");
         open(browser, "doctor").await;
         let found = browser
             .run("return [...document.querySelectorAll('.finding')].map(f => f.dataset.name)")

@@ -31,6 +31,10 @@ pub(crate) fn add_doctor(place: &Element, readout: RwSignal<Readout>) -> Option<
                 None => "not looked around yet".into(),
                 Some([]) => "nothing is missing or misleading".into(),
                 Some([one]) => one.finding.clone(),
+                // What is wrong must not wait to be looked for.
+                Some([worst, ..]) if worst.severity == Severity::Trouble => {
+                    format!("{} ({})", worst.finding, summary(findings.unwrap_or_default()))
+                }
                 Some(all) => summary(all),
             },
         );

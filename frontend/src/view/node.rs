@@ -55,9 +55,12 @@ pub(crate) fn NodeView(
         format!("available{here}{estimated}")
     });
     let notes = text(move || notes(&readout.read().sample).join(" "));
+    let doctor = NodeRef::<Div>::new();
+    doctor.on_load(move |place| {
+        add_doctor(&place, readout);
+    });
     let panels = NodeRef::<Div>::new();
     panels.on_load(move |place| {
-        add_doctor(&place, readout);
         add_who(&place, store, node);
         add_tools(&place, readout);
     });
@@ -68,6 +71,7 @@ pub(crate) fn NodeView(
                 <h1 id=title.clone()>{text(move || readout.read().facts.host_name.clone())}</h1>
                 <p class="facts-line">{facts}</p>
             </div>
+            <div class="doctor" node_ref=doctor></div>
             <div class="headline panel">
                 <p class="figure">
                     <Amount bytes=Signal::derive(move || here(&readout.read())) name="available"
