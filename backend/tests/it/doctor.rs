@@ -55,11 +55,8 @@ fn findings_have_evidence_and_a_fix() {
 #[test]
 fn a_new_raspberry_pi_is_told_what_to_turn_on() {
     let fake = FakeProc::new();
-    fake.remove("proc/pressure");
-    fake.write("proc/device-tree/compatible", "raspberrypi,4-model-b\0brcm,bcm2711\0");
-    fake.write("proc/cmdline", "cgroup_disable=memory numa=fake=2 root=PARTUUID=1-02 rootwait\n");
+    fake.turn_everything_off();
     fake.write("proc/swaps", "Filename Type Size Used Priority\n/dev/zram0 partition 9 8 100\n");
-    fake.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids\n");
     fake.write("sys/block/zram0/disksize", "2147483648\n");
     fake.write("sys/block/zram0/mm_stat", "8388608 2000000 2097152 0 0 0 0 0 0\n");
     for node in ["node0", "node1"] {

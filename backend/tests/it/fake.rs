@@ -300,6 +300,15 @@ impl FakeProc {
         fake
     }
 
+    /// Makes it a Raspberry Pi as it comes, with everything off that can be.
+    pub(crate) fn turn_everything_off(&self) {
+        self.remove("proc/pressure");
+        self.write("proc/device-tree/compatible", "raspberrypi,4-model-b\0brcm,bcm2711\0");
+        let cmdline = "cgroup_disable=memory numa=fake=2 root=PARTUUID=1-02 rootwait\n";
+        self.write("proc/cmdline", cmdline);
+        self.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids\n");
+    }
+
     /// A file of the tree, such as `proc/meminfo`.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)

@@ -14,10 +14,7 @@ use crate::support::{FakeProc, SOON, headroom, say};
 /// Makes the tree one of a Raspberry Pi as it comes, with everything off that can be.
 fn raspberry_pi() -> FakeProc {
     let fake = FakeProc::new();
-    fake.remove("proc/pressure");
-    fake.write("proc/device-tree/compatible", "raspberrypi,4-model-b\0brcm,bcm2711\0");
-    fake.write("proc/cmdline", "cgroup_disable=memory numa=fake=2 root=PARTUUID=1-02 rootwait\n");
-    fake.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids\n");
+    fake.turn_everything_off();
     fake.write("sys/class/hwmon/hwmon1/in0_lcrit_alarm", "1\n");
     fake.write("proc/77/comm", "<b>boldly</b>\n");
     fake.write("proc/77/statm", "50000 20000 1000 10 0 1000 0\n");
