@@ -44,7 +44,7 @@ struct Case<'a> {
 type Rule = fn(&Case<'_>) -> Option<Finding>;
 
 /// In the order in which findings of one severity are told.
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 26] = [
     board::under_voltage,
     board::throttled,
     holders::hardware_corrupted,
@@ -53,6 +53,7 @@ const RULES: [Rule; 25] = [
     place::container_limit,
     kernel::available_missing,
     kernel::available_estimated,
+    kernel::available_zero,
     kernel::psi_off,
     kernel::psi_denied,
     kernel::memory_cgroup_off,

@@ -117,7 +117,7 @@ fn tools(sample: &Sample) -> String {
             tool.name.into(),
             tool.versions.into(),
             amount(told.used),
-            amount(told.available),
+            told.available_in_words(sample),
             amount(told.cached),
         ]);
         let start = format!("{} ({}): ", tool.name, tool.versions);

@@ -2,6 +2,7 @@
 //! own formula, and why that differs. Formulas are those of the tools' sources, as of 2026.
 
 use crate::memory::{Available, used};
+use crate::units::human;
 use crate::{Field, Sample};
 
 /// What a tool prints, in bytes. `None` is what it does not print, or cannot of this sample.
@@ -13,6 +14,16 @@ pub struct Told {
     pub available: Option<u64>,
     /// What it calls cached, or buff/cache less the buffers.
     pub cached: Option<u64>,
+}
+
+impl Told {
+    /// Its available memory for people, marked where `sample` has no such number of the kernel, so that
+    /// whatever the tool prints is an estimate of its own.
+    #[must_use]
+    pub fn available_in_words(&self, sample: &Sample) -> String {
+        let estimated = if sample.get(Field::Available).is_none() { " (estimated)" } else { "" };
+        self.available.map_or_else(|| "—".into(), |bytes| human(bytes) + estimated)
+    }
 }
 
 /// A tool, and how it reckons.

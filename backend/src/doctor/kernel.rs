@@ -1,11 +1,13 @@
 //! What the kernel could tell, and does not.
 
 use shared::Field;
+use shared::memory::estimated_from_zones;
 use shared::survey::Finding;
 use shared::survey::Severity::Warning;
+use shared::units::human;
 
 use super::{Case, finding};
-use crate::probe::survey::Content;
+use crate::probe::survey::{Content, name};
 
 /// PSI exists since Linux 4.20.
 const FIRST_WITH_PSI: (u32, u32) = (4, 20);
@@ -113,6 +115,35 @@ pub(super) fn available_missing(case: &Case<'_>) -> Option<Finding> {
 pub(super) fn available_estimated(case: &Case<'_>) -> Option<Finding> {
     let what = "so what is shown is an estimate by the kernel's own formula";
     case.derived.available_estimated.then(|| available(case, "available_estimated", what))?
+}
+
+/// A kernel may truly have nothing left; its zones tell whether it has.
+pub(super) fn available_zero(case: &Case<'_>) -> Option<Finding> {
+    let (evidence, sample) = (case.evidence, case.sample);
+    if sample.get(Field::Available)? != 0 || evidence.lxcfs.is_some() {
+        return None;
+    }
+    let bytes = estimated_from_zones(sample)?;
+    let share = case.share(bytes, 5)?;
+    let zone = |field| sample.get(field).map_or_else(|| "unknown".into(), human);
+    let lines = ["MemAvailable", "MemFree", "Active(file)", "Inactive(file)", "KReclaimable"];
+    let zones = format!(
+        "{}: low marks {}, reserve {}",
+        name(&evidence.roots.proc.join("zoneinfo")),
+        zone(Field::ZoneLow),
+        zone(Field::ZoneReserve)
+    );
+    Some(finding(
+        (Warning, "available_zero"),
+        format!(
+            "The kernel says that nothing is available, yet by its own formula {} ({share} of total) \
+             is. Headroom shows what the kernel says; some tools put free memory or an estimate in \
+             its place.",
+            human(bytes)
+        ),
+        [case.meminfo(&lines), zones].join("; "),
+        "Go by pressure, and by what is swapped in and out, until the kernel says otherwise.",
+    ))
 }
 
 fn available(case: &Case<'_>, id: &str, so: &str) -> Option<Finding> {

@@ -229,6 +229,28 @@ fn what_is_derived() {
 }
 
 #[test]
+fn a_zero_that_the_zones_contradict() {
+    let node = Node::new(HEALTHY);
+    node.meminfo("MemAvailable: 0 kB\n");
+    assert_eq!(node.ids(), [""; 0], "without zones nothing contradicts it");
+    let zone = |reserved_pages: u64| {
+        let zone = format!(
+            "Node 0, zone Normal\n  low 3000\n  high 4000\n  managed 2000000\n  \
+             protection: (0, {reserved_pages})\n"
+        );
+        node.write("proc/zoneinfo", zone);
+    };
+    zone(0);
+    let found = node.one("available_zero");
+    // 6,050,000 kB of free memory and cache, less 16,000 of reserve and 12,000 of each cache.
+    assert!(found.finding.contains("5.73 GiB"), "{found:?}");
+    assert!(found.evidence.contains("MemAvailable: 0 kB"), "{found:?}");
+    assert!(found.evidence.contains("zoneinfo: low marks 11.7 MiB, reserve 15.6 MiB"), "{found:?}");
+    zone(1_900_000);
+    assert_eq!(node.ids(), [""; 0], "all of it is reserved");
+}
+
+#[test]
 fn swap() {
     let node = Node::new(HEALTHY);
     node.write("proc/swaps", "x\n/dev/zram0 partition 262140 1 100\n/dev/sda2 partition 9 0 -2\n");

@@ -166,6 +166,15 @@ fn a_watch_is_answered_with_the_recent_past() {
             assert!(window.readings.windows(2).all(in_order), "{:?}", window.readings);
             assert!(window.readings.iter().all(|reading| reading.sample == sample()));
 
+            follower.ask(&FeedRequest::Recall { node: 0 }).await;
+            let past =
+                |message| if let FeedMessage::Past(past) = message { Some(past) } else { None };
+            let past = picked(&mut follower, past).await;
+            let readings: Vec<_> = past.past.iter().collect();
+            // One more may have come between, or taken the place of the last.
+            let same = window.readings.len() - 1;
+            assert_eq!((past.node, &readings[..same]), (0, &window.readings[..same]), "packed");
+
             follower.ask(&FeedRequest::Watch { node: 77 }).await;
             let window = follower.window().await;
             assert_eq!((window.node, window.readings.len()), (77, 0));
@@ -258,31 +267,6 @@ async fn picked<T>(follower: &mut Follower, pick: impl Fn(FeedMessage) -> Option
 
 fn usage(message: FeedMessage) -> Option<NodeUsage> {
     if let FeedMessage::Usage(usage) = message { Some(usage) } else { None }
-}
-
-#[test]
-fn the_past_can_be_recalled_packed() {
-    let fake = FakeProc::new();
-    let server = Server::start(&fake, &["--period-ms", "50"]);
-    run(async {
-        for encoding in Encoding::ALL {
-            let mut follower =
-                Follower::connect(server.address(), &[encoding.subprotocol()], None).await.unwrap();
-            let snapshot = follower.snapshot().await;
-            follower.delta_when(|delta| delta.now_ms > snapshot.now_ms + 2000).await;
-            follower.ask(&FeedRequest::Watch { node: 0 }).await;
-            let window = follower.window().await;
-            follower.ask(&FeedRequest::Recall { node: 0 }).await;
-            let past =
-                |message| if let FeedMessage::Past(past) = message { Some(past) } else { None };
-            let past = picked(&mut follower, past).await;
-            assert_eq!(past.node, 0);
-            let readings: Vec<_> = past.past.iter().collect();
-            // One more may have come between, or taken the place of the last.
-            let same = window.readings.len() - 1;
-            assert!(same >= 1 && readings[..same] == window.readings[..same], "{readings:?}");
-        }
-    });
 }
 
 #[test]

@@ -81,10 +81,13 @@ pub(crate) fn Timeline(
         let part = node.part.get().zip(point.part).map_or_else(String::new, |(part, bytes)| {
             format!(", {}: {}", part.label(), human(bytes))
         });
+        let estimated =
+            node.readout.read().available.is_ok_and(|found| found.source.is_estimated());
         format!(
-            "{} ago: {} available, {} in use, {} cache, {} free{part}",
+            "{} ago: {} available{}, {} in use, {} cache, {} free{part}",
             span(end_ms.saturating_sub(point.at_ms) / 1000),
             human(split.available),
+            if estimated { " (estimated)" } else { "" },
             human(split.in_use),
             human(split.reclaimable),
             human(split.free)

@@ -42,7 +42,7 @@ pub(crate) fn add_tools(place: &Element, readout: RwSignal<Readout>) -> Option<(
             vec![
                 format!("{}, {}", tool.name, tool.versions),
                 amount(told.used),
-                amount(told.available),
+                told.available_in_words(&readout.sample),
                 amount(told.cached),
                 format!("used = {}. {}", tool.formula, tool.reason),
             ]

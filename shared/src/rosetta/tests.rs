@@ -65,6 +65,20 @@ fn what_is_missing_is_not_made_up_but_as_the_tool_does() {
 }
 
 #[test]
+fn what_is_estimated_is_said_to_be() {
+    let mut sample = sample(ORDINARY);
+    let words = |sample: &Sample| {
+        TOOLS.iter().map(|tool| tool.told(sample).available_in_words(sample)).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&sample)[0], "600 MiB");
+    sample.set(Field::Available, None);
+    for words in words(&sample) {
+        assert!(words == "—" || words.ends_with(" (estimated)"), "{words}");
+    }
+    assert_eq!(words(&sample)[0], "690 MiB (estimated)");
+}
+
+#[test]
 fn every_row_says_why() {
     for tool in TOOLS {
         assert!(tool.reason.ends_with('.') && !tool.formula.is_empty(), "{}", tool.name);

@@ -23,8 +23,8 @@ pub(super) struct Found {
 
 /// Walks the groups below `root`, the nearest first, so that no flood of deep ones can hide them.
 /// Where none of a group's own `has_count` of memory (the controller was not handed on to them, as
-/// `systemd-udevd.service` does), it is told of itself. Whether `links_count`: the number of a folder's links tells how many folders it has, which the
-/// kernel's control groups do (`fs/kernfs/inode.c`).
+/// `systemd-udevd.service` does), it is told of itself. `links_count` says whether the number of a
+/// folder's links tells how many folders it has, as in the kernel's own (`fs/kernfs/inode.c`).
 pub(super) fn walk(
     root: &Path,
     links_count: bool,
