@@ -62,6 +62,9 @@ pub async fn run(roots: Roots, period_ms: u32, mut link: AgentLink) -> Result<()
                     chores.look();
                     chores.begin_what_is_due(&last);
                 }
+                AgentRequest::Welcome(_)
+                | AgentRequest::Held { .. }
+                | AgentRequest::Refused { .. } => {}
             },
         }
     }

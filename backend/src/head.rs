@@ -227,6 +227,7 @@ async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn(
                     agents.look(link);
                 }
             }
+            Some(Command::Request(_, FeedRequest::Open { .. } | FeedRequest::Close { .. })) => {}
             Some(Command::Nodes(answer)) => {
                 answer.send(fleet.nodes().cloned().collect()).ok();
             }

@@ -86,6 +86,12 @@ impl Fleet {
             FeedMessage::Usage(news) => self.change(news.node, |node| {
                 node.usage = Some(Arc::new(news.usage));
             }),
+            FeedMessage::Roster(_)
+            | FeedMessage::Briefs(_)
+            | FeedMessage::Opened(_)
+            | FeedMessage::Reading(_)
+            | FeedMessage::Trouble(_)
+            | FeedMessage::Standings(_) => Outcome::default(),
         }
     }
 

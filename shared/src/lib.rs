@@ -11,6 +11,9 @@
 //! * [`explain`]: the same in sentences, for page and terminal alike.
 //! * [`rates`]: what two readings tell together: busy CPU, pressure, swapping.
 //! * [`node`]: who a node is, and whether it still speaks.
+//! * [`overview`]: the whole cluster in brief.
+//! * [`pack`]: readings as differences.
+//! * [`run`]: readings on their way from an agent to the head.
 //! * [`window`]: the last five minutes of a node.
 //! * [`usage`]: who has the memory: processes and control groups.
 //! * [`survey`]: what is looked at once a minute: board, swap areas, findings.
@@ -26,9 +29,12 @@ pub mod explain;
 pub mod field;
 pub mod memory;
 pub mod node;
+pub mod overview;
+pub mod pack;
 pub mod rates;
 pub mod report;
 pub mod rosetta;
+pub mod run;
 pub mod sample;
 pub mod survey;
 pub mod units;

@@ -4,23 +4,29 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pack::Packable;
 use crate::wire::Reading;
 
 /// How far back a window reaches, in ms.
 pub const SPAN_MS: u64 = 5 * 60 * 1000;
-/// Readings closer together than this share one place, in ms.
+/// Of a node that reports more often, readings closer together than this share one place, in ms.
 pub const STEP_MS: u64 = 1000;
+/// Readings of a window at most.
+pub const CAPACITY: usize = (SPAN_MS / STEP_MS) as usize + 1;
 
-/// Recent readings in the order of their time, at most one for each second of the last five minutes.
+/// Recent readings in the order of their time: all of the last five minutes, but at most one for each
+/// second of a node that reports more often.
 ///
-/// A reading is kept as its difference from the one before: of a whole table little changes within a
-/// second, so that five minutes take tens of kilobytes, not hundreds.
-#[derive(Clone, Debug, Default)]
-pub struct Window {
+/// A reading is kept as its difference from the one before, so that five minutes take tens of
+/// kilobytes, not hundreds.
+#[derive(Clone, Debug)]
+pub struct Window<R = Reading> {
+    /// 0 keeps every reading.
+    step_ms: u64,
     /// The oldest and the newest, whole; the same if there is only one.
-    ends: Option<(Reading, Reading)>,
+    ends: Option<(R, R)>,
     /// The one before the newest, if there is one.
-    before_last: Option<Reading>,
+    before_last: Option<R>,
     /// What leads from the oldest to the newest, step by step.
     steps: VecDeque<u8>,
     /// Bytes of the last step.
@@ -28,35 +34,102 @@ pub struct Window {
     count: usize,
 }
 
-impl Window {
-    /// Readings at most.
-    pub const CAPACITY: usize = (SPAN_MS / STEP_MS) as usize + 1;
+impl<R> Default for Window<R> {
+    fn default() -> Self {
+        Self::of_period(STEP_MS)
+    }
+}
 
+impl<R> Window<R> {
+    /// An empty window for a node that reports every `period_ms`.
+    #[must_use]
+    pub fn of_period(period_ms: u64) -> Self {
+        Self {
+            step_ms: if period_ms < STEP_MS { STEP_MS } else { 0 },
+            ends: None,
+            before_last: None,
+            steps: VecDeque::new(),
+            last_step: 0,
+            count: 0,
+        }
+    }
+
+    /// How many readings there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The oldest reading.
+    #[must_use]
+    pub fn first(&self) -> Option<&R> {
+        self.ends.as_ref().map(|(first, _)| first)
+    }
+
+    /// The newest reading.
+    #[must_use]
+    pub fn last(&self) -> Option<&R> {
+        self.ends.as_ref().map(|(_, last)| last)
+    }
+
+    /// The one before the newest.
+    #[must_use]
+    pub fn before_last(&self) -> Option<&R> {
+        self.before_last.as_ref()
+    }
+}
+
+impl<R: Packable> Window<R> {
     /// A window of `readings`, whatever their order and number.
     #[must_use]
-    pub fn of(mut readings: Vec<Reading>) -> Self {
-        readings.sort_by_key(|reading| reading.at_ms);
+    pub fn of(readings: Vec<R>) -> Self {
         let mut window = Self::default();
-        for reading in readings {
-            window.push(reading);
-        }
+        window.merge(readings);
         window
     }
 
-    /// Adds the newest reading. One of the same second as the last takes its place; one older than
-    /// the last is dropped.
-    pub fn push(&mut self, reading: Reading) {
+    /// Takes in readings that may be older than the last, whatever their order. Of two of the same
+    /// time the one that was there stays. Says whether any found its place.
+    pub fn merge(&mut self, readings: impl IntoIterator<Item = R>) -> bool {
+        let known: Vec<R> = self.iter().collect();
+        let mut all = known.clone();
+        let is_new = |reading: &R| {
+            known.binary_search_by_key(&reading.time_ms(), Packable::time_ms).is_err()
+        };
+        all.extend(readings.into_iter().filter(is_new));
+        all.sort_by_key(Packable::time_ms);
+        all.dedup_by_key(|reading| reading.time_ms());
+        let mut merged = Self { step_ms: self.step_ms, ..Self::default() };
+        for reading in all {
+            merged.push(reading);
+        }
+        let times = |readings: &Self| readings.iter().map(|r| r.time_ms()).collect::<Vec<_>>();
+        let changed = !times(&merged).into_iter().eq(known.iter().map(Packable::time_ms));
+        *self = merged;
+        changed
+    }
+
+    /// Adds the newest reading. One that is older than the last is dropped; where readings share
+    /// seconds, one of the same second as the last takes its place.
+    pub fn push(&mut self, reading: R) {
         if let Some((_, last)) = &self.ends {
-            if reading.at_ms < last.at_ms {
+            if reading.time_ms() < last.time_ms() {
                 return;
             }
-            if reading.at_ms / STEP_MS == last.at_ms / STEP_MS {
+            let second = |reading: &R| reading.time_ms().checked_div(self.step_ms);
+            if second(&reading).is_some_and(|now| second(last) == Some(now)) {
                 self.pop_back();
             }
         }
-        let oldest_ms = reading.at_ms.saturating_sub(SPAN_MS);
-        while self.ends.as_ref().is_some_and(|(first, _)| first.at_ms < oldest_ms)
-            || self.count >= Self::CAPACITY
+        let oldest_ms = reading.time_ms().saturating_sub(SPAN_MS);
+        while self.ends.as_ref().is_some_and(|(first, _)| first.time_ms() < oldest_ms)
+            || self.count >= CAPACITY
         {
             self.pop_front();
         }
@@ -64,7 +137,7 @@ impl Window {
             None => self.ends = Some((reading.clone(), reading)),
             Some((_, last)) => {
                 let length = self.steps.len();
-                packed::write(last, &reading, &mut self.steps);
+                reading.write_from(last, &mut self.steps);
                 self.last_step = self.steps.len() - length;
                 self.before_last = Some(std::mem::replace(last, reading));
             }
@@ -87,9 +160,10 @@ impl Window {
 
     fn pop_front(&mut self) {
         if self.count <= 1 {
-            *self = Self::default();
+            *self = Self { step_ms: self.step_ms, ..Self::default() };
         } else if let Some((first, _)) = &mut self.ends {
-            packed::read(first, &mut std::iter::from_fn(|| self.steps.pop_front()));
+            // These bytes were written here.
+            first.read_next(&mut std::iter::from_fn(|| self.steps.pop_front()));
             self.count -= 1;
             if self.count == 1 {
                 self.before_last = None;
@@ -97,44 +171,29 @@ impl Window {
         }
     }
 
-    /// How many readings there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// The readings, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = Reading> + '_ {
-        let first = self.ends.as_ref().map(|(first, _)| first.clone());
-        unpacked(first, self.count, self.steps.iter().copied())
+    pub fn iter(&self) -> impl Iterator<Item = R> + '_ {
+        unpacked(self.first().cloned(), self.count, self.steps.iter().copied())
     }
+}
 
+impl Window {
     /// All of it as it goes over the wire.
     #[must_use]
     pub fn pack(&self) -> Packed {
         Packed {
-            first: self.ends.as_ref().map(|(first, _)| Box::new(first.clone())),
+            first: self.first().cloned().map(Box::new),
             count: self.count as u32,
             steps: self.steps.iter().copied().collect(),
         }
     }
 
-    /// The newest reading.
-    #[must_use]
-    pub fn last(&self) -> Option<&Reading> {
-        self.ends.as_ref().map(|(_, last)| last)
-    }
-
-    /// The one before the newest.
-    #[must_use]
-    pub fn before_last(&self) -> Option<&Reading> {
-        self.before_last.as_ref()
+    /// Moves it in time, as when the clock is set.
+    pub fn shift(&mut self, by_ms: i64) {
+        let ends = self.ends.iter_mut().flat_map(|(first, last)| [first, last]);
+        for reading in ends.chain(&mut self.before_last) {
+            reading.at_ms = reading.at_ms.saturating_add_signed(by_ms);
+        }
     }
 }
 
@@ -149,100 +208,24 @@ pub struct Packed {
 impl Packed {
     /// The readings, oldest first. Whatever the bytes are, there are no more than a window holds.
     pub fn iter(&self) -> impl Iterator<Item = Reading> + '_ {
-        let count = (self.count as usize).min(Window::CAPACITY);
+        let count = (self.count as usize).min(CAPACITY);
         unpacked(self.first.as_deref().cloned(), count, self.steps.iter().copied())
     }
 }
 
-fn unpacked(
-    mut next: Option<Reading>,
+fn unpacked<R: Packable>(
+    mut next: Option<R>,
     mut left: usize,
     mut steps: impl Iterator<Item = u8>,
-) -> impl Iterator<Item = Reading> {
+) -> impl Iterator<Item = R> {
     std::iter::from_fn(move || {
         left = left.checked_sub(1)?;
         let reading = next.clone()?;
-        if left > 0 {
-            packed::read(next.as_mut()?, &mut steps);
+        if left > 0 && next.as_mut()?.read_next(&mut steps).is_none() {
+            left = 0;
         }
         Some(reading)
     })
-}
-
-/// A reading as its difference from the one before: how far both clocks went on, how many fields
-/// changed, and each of them as the distance from the last one that did, a bit for whether it became
-/// unknown, and otherwise by how much it changed.
-mod packed {
-    use std::collections::VecDeque;
-
-    use crate::Field;
-    use crate::wire::Reading;
-
-    pub(super) fn write(from: &Reading, to: &Reading, out: &mut VecDeque<u8>) {
-        number(zigzag(to.at_ms.wrapping_sub(from.at_ms)), out);
-        number(zigzag(to.uptime_us.wrapping_sub(from.uptime_us)), out);
-        let changed = |field: &&Field| from.sample.get(**field) != to.sample.get(**field);
-        number(Field::ALL.iter().filter(changed).count() as u64, out);
-        let mut next = 0;
-        for field in Field::ALL.iter().filter(changed) {
-            let id = *field as u64;
-            let value = to.sample.get(*field);
-            number((id - next) << 1 | u64::from(value.is_none()), out);
-            if let Some(value) = value {
-                number(zigzag(value.wrapping_sub(from.sample.get(*field).unwrap_or(0))), out);
-            }
-            next = id + 1;
-        }
-    }
-
-    /// Makes of `reading` the one after it.
-    pub(super) fn read(reading: &mut Reading, bytes: &mut impl Iterator<Item = u8>) {
-        reading.at_ms = reading.at_ms.wrapping_add(unzigzag(take(bytes)));
-        reading.uptime_us = reading.uptime_us.wrapping_add(unzigzag(take(bytes)));
-        let mut next = 0_u64;
-        // No table is longer, and no bytes may keep this busy.
-        for _ in 0..take(bytes).min(1024) {
-            let tag = take(bytes);
-            let id = next.saturating_add(tag >> 1);
-            next = id.saturating_add(1);
-            let change = (tag & 1 == 0).then(|| unzigzag(take(bytes)));
-            // A newer table has fields that this one does not know.
-            if let Some(&field) = usize::try_from(id).ok().and_then(|id| Field::ALL.get(id)) {
-                let old = reading.sample.get(field).unwrap_or(0);
-                reading.sample.set(field, change.map(|change| old.wrapping_add(change)));
-            }
-        }
-    }
-
-    /// Small differences of either sign become small numbers.
-    fn zigzag(difference: u64) -> u64 {
-        (difference << 1) ^ (0_u64.wrapping_sub(difference >> 63))
-    }
-
-    fn unzigzag(number: u64) -> u64 {
-        (number >> 1) ^ (0_u64.wrapping_sub(number & 1))
-    }
-
-    /// Seven bits a byte, lowest first; the eighth says that more follow.
-    fn number(mut number: u64, out: &mut VecDeque<u8>) {
-        while number >= 0x80 {
-            out.push_back(number as u8 | 0x80);
-            number >>= 7;
-        }
-        out.push_back(number as u8);
-    }
-
-    fn take(bytes: &mut impl Iterator<Item = u8>) -> u64 {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = bytes.next().unwrap_or(0);
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        number
-    }
 }
 
 #[cfg(test)]
@@ -268,7 +251,7 @@ mod tests {
         fn agrees_with_a_naive_model(
             steps in proptest::collection::vec((0_u64..4000, values()), 0..500)
         ) {
-            let mut window = Window::default();
+            let mut window = Window::of_period(100);
             let mut naive: Vec<Reading> = Vec::new();
             let mut next = reading(0);
             for (step, values) in steps {
@@ -285,7 +268,7 @@ mod tests {
                 prop_assert_eq!(window.before_last(), naive.iter().rev().nth(1));
                 prop_assert_eq!(window.len(), naive.len());
             }
-            prop_assert!(naive.len() <= Window::CAPACITY);
+            prop_assert!(naive.len() <= CAPACITY);
             prop_assert_eq!(window.iter().collect::<Vec<_>>(), naive.clone());
             prop_assert_eq!(window.pack().iter().collect::<Vec<_>>(), naive);
         }
@@ -297,7 +280,7 @@ mod tests {
             count in any::<u32>(), steps in proptest::collection::vec(any::<u8>(), 0..300)
         ) {
             let packed = Packed { first: Some(Box::new(reading(0))), count, steps };
-            prop_assert!(packed.iter().count() <= Window::CAPACITY);
+            prop_assert!(packed.iter().count() <= CAPACITY);
         }
     }
 
@@ -315,14 +298,35 @@ mod tests {
             }
             window.push(last.clone());
         }
-        assert_eq!(window.len(), Window::CAPACITY);
-        assert!(window.steps.len() < 150 * Window::CAPACITY, "{}", window.steps.len());
+        assert_eq!(window.len(), CAPACITY);
+        assert!(window.steps.len() < 150 * CAPACITY, "{}", window.steps.len());
     }
 
     #[test]
-    fn what_comes_late_is_dropped() {
-        let mut window = Window::of(vec![reading(9000), reading(5000)]);
+    fn every_reading_has_its_place_however_it_trembles() {
+        let mut window = Window::default();
+        for at_ms in [1000, 1999, 3001, 3002, 3999, 4000] {
+            window.push(reading(at_ms));
+        }
+        assert_eq!(window.len(), 6);
+    }
+
+    #[test]
+    fn what_comes_late_finds_its_place_once() {
+        let mut window = Window::default();
+        for at_ms in [5000, 9000] {
+            window.push(reading(at_ms));
+        }
         window.push(reading(7000));
-        assert_eq!(window.iter().map(|reading| reading.at_ms).collect::<Vec<_>>(), [5000, 9000]);
+        assert_eq!(window.len(), 2, "only the newest is pushed");
+        assert!(window.merge([reading(8000), reading(7000), reading(9000), reading(7000)]));
+        let times = |window: &Window| window.iter().map(|r| r.at_ms).collect::<Vec<_>>();
+        assert_eq!(times(&window), [5000, 7000, 8000, 9000]);
+        assert!(!window.merge([reading(8000)]));
+        window.push(reading(SPAN_MS + 6000));
+        assert!(!window.merge([reading(5000)]), "older than a window reaches back");
+        assert_eq!(window.before_last().map(|r| r.at_ms), Some(9000));
+        window.shift(-1000);
+        assert_eq!(times(&window), [6000, 7000, 8000, SPAN_MS + 5000]);
     }
 }

@@ -9,13 +9,21 @@
 //!   list. A reader skips what trails.
 //! * [`Sample`] carries a presence mask, so the field table may grow at its end.
 
+mod agent;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::overview::{Briefs, NodeStanding, Roster};
 use crate::survey::Survey;
 use crate::usage::Usage;
 use crate::window::Packed;
 use crate::{NodeFacts, NodeId, Sample};
+
+pub use agent::{
+    AgentMessage, AgentReading, AgentRequest, ClockReading, Hello, SIGN_MS, SILENCE_MS, Thinned,
+    Welcome,
+};
 
 /// The version of the rules above. It changes only when they are broken on purpose.
 pub const PROTOCOL: u16 = 1;
@@ -87,6 +95,18 @@ pub enum FeedMessage {
     Usage(NodeUsage),
     /// The recent past of one node, packed: the answer to [`FeedRequest::Recall`].
     Past(NodePast),
+    /// Every node in brief: the first message of an overview, and its answer to a resync.
+    Roster(Roster),
+    /// What changed since the message numbered one less, in brief.
+    Briefs(Briefs),
+    /// A node in full, to those who opened it: at once, and whenever more than its readings changes.
+    Opened(NodeState),
+    /// A new reading of a node, to those who opened it.
+    Reading(NodeReading),
+    /// That a node cannot be read at present, to those who opened it.
+    Trouble(NodeTrouble),
+    /// How nodes stand, to those who follow no overview: after a snapshot, and those that changed.
+    Standings(Vec<NodeStanding>),
 }
 
 /// See [`FeedMessage::Snapshot`].
@@ -197,57 +217,16 @@ pub enum FeedRequest {
         /// The node's number; see [`NodeState::node`].
         node: u32,
     },
-}
-
-/// What an agent tells the head.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AgentMessage {
-    /// Who it is: the first message.
-    Hello(Hello),
-    /// New readings, oldest first.
-    Readings(Vec<AgentReading>),
-    /// It cannot read its node at present, and why, in a sentence for people.
-    Trouble(String),
-    /// What it found when it last looked around.
-    Survey(Survey),
-    /// Who has the memory, for as long as somebody looks.
-    Usage(Usage),
-}
-
-/// What the head asks of an agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AgentRequest {
-    /// Gather who has the memory for the next [`LOOK_MS`].
-    Look {},
-}
-
-/// See [`AgentMessage::Hello`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hello {
-    /// [`PROTOCOL`]. First, so that a reader of any version can read it.
-    pub protocol: u16,
-    /// The node's id.
-    pub id: NodeId,
-    /// What does not change while the node runs.
-    pub facts: NodeFacts,
-    /// Names this boot of the node (`/proc/sys/kernel/random/boot_id`): uptimes of two boots are
-    /// not of one clock.
-    pub boot_id: Option<String>,
-    /// How often it will report, in ms.
-    pub period_ms: u32,
-}
-
-/// One reading, as its agent took it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AgentReading {
-    /// Counts up by one for each reading of this run of the agent.
-    pub seq: u64,
-    /// When it was taken, by the node's monotonic clock: µs since it booted.
-    pub uptime_us: u64,
-    /// What was read.
-    pub sample: Sample,
+    /// In an overview: send a node in full from now on, its past first.
+    Open {
+        /// The node's number; see [`NodeState::node`].
+        node: u32,
+    },
+    /// The opposite of [`Self::Open`].
+    Close {
+        /// The node's number; see [`NodeState::node`].
+        node: u32,
+    },
 }
 
 /// A set of messages that is spoken in one direction of a channel.
@@ -257,19 +236,35 @@ pub trait Message: Serialize + DeserializeOwned {
 }
 
 impl Message for FeedMessage {
-    const KINDS: &[&str] = &["snapshot", "delta", "window", "survey", "usage", "past"];
+    const KINDS: &[&str] = &[
+        "snapshot",
+        "delta",
+        "window",
+        "survey",
+        "usage",
+        "past",
+        "roster",
+        "briefs",
+        "opened",
+        "reading",
+        "trouble",
+        "standings",
+    ];
 }
 
 impl Message for FeedRequest {
-    const KINDS: &[&str] = &["watch", "resync", "look", "recall"];
+    const KINDS: &[&str] = &["watch", "resync", "look", "recall", "open", "close"];
 }
 
 impl Message for AgentMessage {
-    const KINDS: &[&str] = &["hello", "readings", "trouble", "survey", "usage"];
+    const KINDS: &[&str] = &[
+        "hello", "readings", "trouble", "survey", "usage", "next", "run", "clock", "labels",
+        "thinned",
+    ];
 }
 
 impl Message for AgentRequest {
-    const KINDS: &[&str] = &["look"];
+    const KINDS: &[&str] = &["look", "welcome", "held", "refused"];
 }
 
 /// Why bytes are not a message.
@@ -317,11 +312,11 @@ pub fn from_postcard<M: Message>(bytes: &[u8]) -> Result<Option<M>, WireError> {
     Ok(Some(message))
 }
 
-/// The protocol and the build of a snapshot in postcard, even of a protocol that this version does
-/// not know. `None` if it is no snapshot.
+/// The protocol and the build of a snapshot or roster in postcard, even of a protocol that this
+/// version does not know. `None` if it is neither.
 #[must_use]
 pub fn peek_snapshot(bytes: &[u8]) -> Option<(u16, String)> {
     let ((kind, protocol, build), _) =
         postcard::take_from_bytes::<(u32, u16, String)>(bytes).ok()?;
-    (kind == 0).then_some((protocol, build))
+    matches!(kind, 0 | 6).then_some((protocol, build))
 }

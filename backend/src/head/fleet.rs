@@ -86,7 +86,13 @@ impl Fleet {
         let number = *self.by_link.get(&link).ok_or(Refusal::NoHello)?;
         let node = &mut self.nodes[number as usize];
         match message {
-            AgentMessage::Hello(_) | AgentMessage::Usage(_) => {}
+            AgentMessage::Hello(_)
+            | AgentMessage::Usage(_)
+            | AgentMessage::Next(_)
+            | AgentMessage::Run(_)
+            | AgentMessage::Clock(_)
+            | AgentMessage::Labels(_)
+            | AgentMessage::Thinned(_) => {}
             AgentMessage::Survey(survey) => node.survey = Some(survey),
             AgentMessage::Readings(readings) => {
                 if node.take(readings, now_ms) {

@@ -206,8 +206,8 @@ fn a_resync_is_answered_with_a_snapshot_even_if_more_is_asked_for() {
                         assert!(deltas < 10, "no snapshot comes");
                     }
                     FeedMessage::Window(_) => windows += 1,
-                    FeedMessage::Survey(_) | FeedMessage::Past(_) => {}
-                    FeedMessage::Usage(usage) => panic!("nobody asked for {usage:?}"),
+                    FeedMessage::Survey(_) | FeedMessage::Standings(_) => {}
+                    other => panic!("nobody asked for {other:?}"),
                 }
             };
             if also_watch && windows == 0 {

@@ -3,7 +3,7 @@
 use shared::NodeFacts;
 use shared::breakdown::{Breakdown, Part};
 use shared::memory::Split;
-use shared::window::{SPAN_MS, Window};
+use shared::window::{CAPACITY, SPAN_MS, Window};
 
 /// One reading on the timeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +39,7 @@ pub fn runs(
             }
             _ => {
                 // As large as it can become: pieces of one size leave no holes in memory.
-                let mut run = Vec::with_capacity(Window::CAPACITY);
+                let mut run = Vec::with_capacity(CAPACITY);
                 run.push(point);
                 runs.push(run);
             }
