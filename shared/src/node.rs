@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::overview::Standing;
+
 /// The name by which a node is addressed: lower-case letters, digits, `-`, `_` and `.`, 1 to 64 of
 /// them, so that it is safe in addresses, file names and terminals.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,6 +121,75 @@ impl Liveness {
     }
 }
 
+/// What a node is like, for people: how it stands and how old its numbers are, together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// Its numbers are as young as they should be.
+    Live,
+    /// Readings are overdue.
+    Late,
+    /// Nothing came for so long that its numbers tell little.
+    Stale,
+    /// It was stopped, or has not been heard for five minutes.
+    Gone,
+    /// Nobody has used its token yet.
+    NeverSeen,
+    /// Its agent is turned away.
+    Refused,
+}
+
+impl Condition {
+    /// Without a reading for so many periods a node is stale…
+    pub const STALE_PERIODS: u64 = 10;
+    /// …but never before this time, in ms.
+    pub const STALE_MS: u64 = 15_000;
+    /// A node that is not connected and was not heard for so long, in ms, is gone.
+    pub const GONE_MS: u64 = 5 * 60 * 1000;
+
+    /// Judges a node that reports every `period_ms`, whose last reading was taken at `taken_ms`; all
+    /// times by one clock. With it goes since when that holds.
+    #[must_use]
+    pub fn of(
+        standing: &Standing,
+        taken_ms: Option<u64>,
+        period_ms: u64,
+        now_ms: u64,
+    ) -> (Self, u64) {
+        let (since_ms, connected) = match *standing {
+            Standing::NeverSeen { since_ms } => return (Self::NeverSeen, since_ms),
+            Standing::Refused { since_ms, .. } => return (Self::Refused, since_ms),
+            Standing::Gone { since_ms, stopped: true } => return (Self::Gone, since_ms),
+            Standing::Gone { since_ms, .. } => (since_ms, false),
+            Standing::Connected { since_ms } => (since_ms, true),
+        };
+        let heard_ms = taken_ms.unwrap_or(since_ms);
+        let age_ms = now_ms.saturating_sub(heard_ms);
+        let stale_ms = period_ms.saturating_mul(Self::STALE_PERIODS).max(Self::STALE_MS);
+        if Liveness::of(age_ms, period_ms) == Liveness::Live {
+            (Self::Live, since_ms)
+        } else if age_ms <= stale_ms {
+            (Self::Late, heard_ms)
+        } else if connected || age_ms <= Self::GONE_MS {
+            (Self::Stale, heard_ms)
+        } else {
+            (Self::Gone, heard_ms)
+        }
+    }
+
+    /// Its name, for people and scripts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Late => "late",
+            Self::Stale => "stale",
+            Self::Gone => "gone",
+            Self::NeverSeen => "never seen",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,5 +222,28 @@ mod tests {
         assert_eq!(Liveness::of(3000, 1000), Liveness::Live);
         assert_eq!(Liveness::of(3001, 1000), Liveness::Stale);
         assert_eq!(Liveness::of(1400, 100), Liveness::Live);
+    }
+
+    #[test]
+    fn a_condition_says_since_when() {
+        let of = |standing, taken_ms, now_ms| {
+            let (condition, since_ms) = Condition::of(&standing, taken_ms, 1000, now_ms);
+            (condition.name(), since_ms)
+        };
+        let connected = Standing::Connected { since_ms: 500 };
+        assert_eq!(of(connected.clone(), Some(9000), 11_000), ("live", 500));
+        assert_eq!(of(connected.clone(), Some(9000), 13_000), ("late", 9000));
+        assert_eq!(of(connected.clone(), Some(9000), 25_000), ("stale", 9000));
+        assert_eq!(of(connected.clone(), Some(9000), 999_000), ("stale", 9000));
+        assert_eq!(of(connected, None, 4000), ("late", 500));
+        let lost = Standing::Gone { since_ms: 9500, stopped: false };
+        assert_eq!(of(lost.clone(), Some(9000), 10_000), ("live", 9500));
+        assert_eq!(of(lost.clone(), Some(9000), 300_000), ("stale", 9000));
+        assert_eq!(of(lost, Some(9000), 400_000), ("gone", 9000));
+        let stopped = Standing::Gone { since_ms: 9500, stopped: true };
+        assert_eq!(of(stopped, Some(9000), 9600), ("gone", 9500));
+        assert_eq!(of(Standing::NeverSeen { since_ms: 7 }, None, 8), ("never seen", 7));
+        let refused = Standing::Refused { since_ms: 7, why: String::new() };
+        assert_eq!(of(refused, Some(6), 8), ("refused", 7));
     }
 }
