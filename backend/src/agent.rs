@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock;
 use crate::error::tell;
-use crate::head::{AgentLink, HeadGone};
+use crate::head::{AgentLink, NotTaken};
 use crate::probe::{Probe, Roots, host};
 use chores::Chores;
 
@@ -22,7 +22,7 @@ use chores::Chores;
 /// next, and those that were missed are not made up for. What takes longer is done beside them.
 ///
 /// A node that cannot be read is reported as such, and read again at the next tick.
-pub async fn run(roots: Roots, period_ms: u32, mut link: AgentLink) -> Result<(), HeadGone> {
+pub async fn run(roots: Roots, period_ms: u32, mut link: AgentLink) -> Result<(), NotTaken> {
     let period = Duration::from_millis(period_ms.into());
     let facts = host::facts(&roots);
     let mut probe = Probe::open(&roots);

@@ -1,28 +1,49 @@
 //! The clocks of this machine.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The wall clock as it was when the program started, carried on by the monotonic clock: it never
-/// jumps, whatever is done to the time of day.
+/// The wall clock as it was when the program started, carried on by the clock that counts since boot:
+/// it never jumps, whatever is done to the time of day.
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock {
-    start: Instant,
-    start_ms: u64,
+    /// The time of day at boot, in ms since 1970.
+    booted_ms: i64,
 }
 
 impl WallClock {
     /// Takes the time of day, once.
     #[must_use]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { start: Instant::now(), start_ms: since_epoch.as_millis() as u64 }
+        Self { booted_ms: unix_ms() as i64 - uptime_ms() }
     }
 
     /// Now, in ms since 1970.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        self.start_ms + self.start.elapsed().as_millis() as u64
+        (self.booted_ms + uptime_ms()).max(0) as u64
     }
+
+    /// By how much the time of day is ahead of this clock, in ms.
+    #[must_use]
+    pub fn behind_ms(&self) -> i64 {
+        unix_ms() as i64 - self.now_ms() as i64
+    }
+
+    /// The same clock, set by so many ms.
+    #[must_use]
+    pub fn set_by(self, by_ms: i64) -> Self {
+        Self { booted_ms: self.booted_ms + by_ms }
+    }
+}
+
+/// The time of day, in ms since 1970; 0 before that.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+fn uptime_ms() -> i64 {
+    (uptime_us() / 1000) as i64
 }
 
 /// Time since boot, in µs. On Linux it includes sleep (`CLOCK_BOOTTIME`), elsewhere it is monotonic
@@ -63,6 +84,7 @@ fn since_boot() -> Duration {
 
 #[cfg(not(unix))]
 fn monotonic() -> Duration {
+    use std::time::Instant;
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
     START.elapsed()
 }
@@ -78,6 +100,14 @@ mod tests {
         std::thread::sleep(Duration::from_millis(5));
         assert!(clock.now_ms() >= wall + 5);
         assert!(uptime_us() >= up + 5000);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_follows_the_time_of_day() {
+        let clock = WallClock::start().set_by(-5000);
+        assert!((4990..5100).contains(&clock.behind_ms()), "{}", clock.behind_ms());
+        let clock = clock.set_by(clock.behind_ms());
+        assert!(clock.behind_ms().abs() < 100);
     }
 
     #[test]

@@ -2,50 +2,85 @@
 //!
 //! All state belongs to one task, and is reached through bounded queues only. It knows no HTTP, and
 //! the time is given to it.
+//!
+//! # Layout
+//!
+//! * [`fleet`]: every node, and what agents report of it; of one node `node`, with its readings in
+//!   `record`, placed in time by `offset`. `bounds` cuts what is too long.
+//! * [`feed`]: those who follow, and what they are told; `news` is what is new for them.
+//! * `links`: the ways back to the agents.
 
+mod bounds;
 pub mod feed;
 pub mod fleet;
+mod links;
+mod news;
+mod node;
+mod offset;
+mod record;
+mod spans;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use shared::NodeId;
+use shared::run::Stream;
 use shared::usage::Usage;
 use shared::wire::{
-    AgentMessage, AgentRequest, Encoding, FeedMessage, FeedRequest, NodeState, NodeSurvey,
-    NodeUsage,
+    AgentMessage, AgentRequest, Encoding, FeedMessage, FeedRequest, NodeSurvey, NodeUsage,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::error::tell;
-use feed::{Feed, FollowerId, Following};
-use fleet::{Fleet, LinkId, NodeDetail};
+use feed::{Feed, FollowerId, Following, View};
+use fleet::{Expected, Fleet, LinkId, NodeDetail, Numbered, Reply, Report};
+use links::Links;
+use news::Outlook;
 
 /// Commands that may wait for the head.
-const QUEUE: usize = 256;
+const QUEUE: usize = 1024;
 /// Deltas are at least this far apart, in ms, so that many reports share a frame.
 const GATHER_MS: u64 = 100;
 /// A delta is sent at least this often, in ms, even if it is empty: silence means a broken link.
 const HEARTBEAT_MS: u64 = 1000;
 
-/// Requests that may wait for one agent. They repeat themselves: one that finds no room is no loss.
-const AGENT_QUEUE: usize = 4;
-/// Scripts at most that wait for a sweep.
-const MOST_WAITING: usize = 64;
-
-/// The head has ended.
+/// The head has ended, or serves this agent no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the head has ended")]
 pub struct HeadGone;
 
+/// Why a report was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// See [`HeadGone`].
+    #[error(transparent)]
+    Gone(#[from] HeadGone),
+    /// Packed readings could not be unpacked.
+    #[error(transparent)]
+    Bad(#[from] shared::run::BadRun),
+}
+
+/// Something as it was at a moment of the head's clock.
+#[derive(Clone, Debug)]
+pub struct AsOf<T> {
+    /// When: ms since 1970.
+    pub now_ms: u64,
+    /// What.
+    pub of: T,
+}
+
 enum Command {
-    Connect(oneshot::Sender<(LinkId, mpsc::Receiver<AgentRequest>)>),
-    Report(LinkId, Box<AgentMessage>),
-    Follow(Encoding, oneshot::Sender<Option<Following>>),
+    Connect(Option<NodeId>, oneshot::Sender<(LinkId, mpsc::Receiver<AgentRequest>)>),
+    Report(LinkId, Box<Report>),
+    Leave(LinkId, bool),
+    Expect(Vec<Expected>),
+    Refused(NodeId, String),
+    ClockSet(i64),
+    Follow(Encoding, View, oneshot::Sender<Option<Following>>),
     Request(FollowerId, FeedRequest),
-    Nodes(oneshot::Sender<Vec<NodeState>>),
-    Detail(NodeId, oneshot::Sender<Option<NodeDetail>>),
+    Nodes(oneshot::Sender<AsOf<Vec<NodeDetail>>>),
+    Detail(NodeId, oneshot::Sender<Option<AsOf<NodeDetail>>>),
+    Readings(NodeId, oneshot::Sender<Option<Vec<Numbered>>>),
     Usage(NodeId, oneshot::Sender<Usage>),
     Stop,
 }
@@ -57,22 +92,45 @@ pub struct Head {
 }
 
 /// A head, and the task that must run for it. `build` names the page it serves; `now_ms` is its
-/// clock, in ms since 1970, which must never go back.
+/// clock, in ms since 1970, which must never go back by itself: see [`Head::clock_set`].
 pub fn new(build: String, now_ms: impl Fn() -> u64) -> (Head, impl Future<Output = ()>) {
     let (commands, queue) = mpsc::channel(QUEUE);
     (Head { commands }, run(queue, build, now_ms))
 }
 
 impl Head {
-    /// Lets an agent report.
-    pub async fn connect(&self) -> Result<AgentLink, HeadGone> {
-        let (link, requests) = self.ask(Command::Connect).await?;
-        Ok(AgentLink { link, commands: self.commands.clone(), requests })
+    /// Lets an agent report. `known_as` is the id that its token gives the node; without one it says
+    /// it itself.
+    pub async fn connect(&self, known_as: Option<NodeId>) -> Result<AgentLink, HeadGone> {
+        let (link, requests) = self.ask(|answer| Command::Connect(known_as, answer)).await?;
+        let commands = self.commands.clone();
+        Ok(AgentLink { link, commands, requests, stream: Stream::default() })
     }
 
-    /// Follows the feed, from a snapshot on. `None` if as many follow it already as the head serves.
-    pub async fn follow(&self, encoding: Encoding) -> Result<Option<Following>, HeadGone> {
-        self.ask(|answer| Command::Follow(encoding, answer)).await
+    /// From now on these nodes have tokens, and others that had one are served no more.
+    pub async fn expect(&self, expected: Vec<Expected>) -> Result<(), HeadGone> {
+        self.send(Command::Expect(expected)).await
+    }
+
+    /// An agent that would be node `id` was turned away.
+    pub async fn refused(&self, id: NodeId, why: String) -> Result<(), HeadGone> {
+        self.send(Command::Refused(id, why)).await
+    }
+
+    /// The clock of the head's machine was set by so many ms: the head's time line moves with it, all
+    /// that is held on it included.
+    pub async fn clock_set(&self, by_ms: i64) -> Result<(), HeadGone> {
+        self.send(Command::ClockSet(by_ms)).await
+    }
+
+    /// Follows the feed, from a snapshot or roster on. `None` if as many follow it already as the head
+    /// serves.
+    pub async fn follow(
+        &self,
+        encoding: Encoding,
+        view: View,
+    ) -> Result<Option<Following>, HeadGone> {
+        self.ask(|answer| Command::Follow(encoding, view, answer)).await
     }
 
     /// Asks for something on behalf of a follower; the answer comes in its frames.
@@ -81,17 +139,22 @@ impl Head {
         follower: FollowerId,
         request: FeedRequest,
     ) -> Result<(), HeadGone> {
-        self.commands.send(Command::Request(follower, request)).await.map_err(|_| HeadGone)
+        self.send(Command::Request(follower, request)).await
     }
 
-    /// Every node, in the order they joined.
-    pub async fn nodes(&self) -> Result<Vec<NodeState>, HeadGone> {
+    /// Every node, in the order they joined, without what was found on them.
+    pub async fn nodes(&self) -> Result<AsOf<Vec<NodeDetail>>, HeadGone> {
         self.ask(Command::Nodes).await
     }
 
     /// All that is known of the node with this id.
-    pub async fn detail(&self, id: NodeId) -> Result<Option<NodeDetail>, HeadGone> {
+    pub async fn detail(&self, id: NodeId) -> Result<Option<AsOf<NodeDetail>>, HeadGone> {
         self.ask(|answer| Command::Detail(id, answer)).await
+    }
+
+    /// The last five minutes of the node with this id, oldest first.
+    pub async fn readings(&self, id: NodeId) -> Result<Option<Vec<Numbered>>, HeadGone> {
+        self.ask(|answer| Command::Readings(id, answer)).await
     }
 
     /// Who has the memory of the node with this id: the next sweep over it. An error is also a node
@@ -103,7 +166,11 @@ impl Head {
     /// Ends the head. All who follow the feed see its end.
     pub async fn stop(&self) {
         // A head that is gone has stopped.
-        self.commands.send(Command::Stop).await.ok();
+        self.send(Command::Stop).await.ok();
+    }
+
+    async fn send(&self, command: Command) -> Result<(), HeadGone> {
+        self.commands.send(command).await.map_err(|_| HeadGone)
     }
 
     async fn ask<T>(
@@ -111,7 +178,7 @@ impl Head {
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, HeadGone> {
         let (answer, answered) = oneshot::channel();
-        self.commands.send(command(answer)).await.map_err(|_| HeadGone)?;
+        self.send(command(answer)).await?;
         answered.await.map_err(|_| HeadGone)
     }
 }
@@ -121,141 +188,205 @@ pub struct AgentLink {
     link: LinkId,
     commands: mpsc::Sender<Command>,
     requests: mpsc::Receiver<AgentRequest>,
+    /// What the next packed reading is told as a difference from.
+    stream: Stream,
 }
 
 impl AgentLink {
     /// Reports. Waits while the head is busy.
-    pub async fn send(&self, message: AgentMessage) -> Result<(), HeadGone> {
-        let report = Command::Report(self.link, Box::new(message));
-        self.commands.send(report).await.map_err(|_| HeadGone)
+    pub async fn send(&mut self, message: AgentMessage) -> Result<(), NotTaken> {
+        let report = match message {
+            AgentMessage::Readings(readings) => Report::Live(readings),
+            AgentMessage::Next(next) => Report::Live(vec![self.stream.read(&next)?]),
+            AgentMessage::Run(run) => Report::Old(run.readings()?),
+            message => Report::Said(message),
+        };
+        let command = Command::Report(self.link, Box::new(report));
+        self.commands.send(command).await.map_err(|_| HeadGone)?;
+        Ok(())
     }
 
     /// What the head asks for next.
     pub async fn next(&mut self) -> Result<AgentRequest, HeadGone> {
         self.requests.recv().await.ok_or(HeadGone)
     }
+
+    /// Ends the link; `stopped` says that the agent took its leave.
+    pub async fn leave(self, stopped: bool) {
+        self.commands.send(Command::Leave(self.link, stopped)).await.ok();
+    }
 }
 
-/// The ways to the agents, and the scripts that wait for what they find.
+/// What the head's task works on.
 #[derive(Default)]
-struct Agents {
-    links: LinkId,
-    requests: HashMap<LinkId, mpsc::Sender<AgentRequest>>,
-    waiting: Vec<(u32, oneshot::Sender<Usage>)>,
+struct State {
+    fleet: Fleet,
+    feed: Feed,
+    links: Links,
+    build: String,
+    /// What was added to the clock that the head was given, in ms, as the machine's clock was set.
+    added_ms: i64,
 }
 
-impl Agents {
-    fn connect(&mut self) -> (LinkId, mpsc::Receiver<AgentRequest>) {
-        self.requests.retain(|_, requests| !requests.is_closed());
-        self.links += 1;
-        let (sender, requests) = mpsc::channel(AGENT_QUEUE);
-        self.requests.insert(self.links, sender);
-        (self.links, requests)
-    }
-
-    /// Lets the agent behind `link` look who has its node's memory.
-    fn look(&self, link: LinkId) {
-        if let Some(requests) = self.requests.get(&link) {
-            requests.try_send(AgentRequest::Look {}).ok();
-        }
-    }
-
-    /// Passes a sweep over `node` on to those who wait for it.
-    fn answer(&mut self, node: u32, usage: &Usage) {
-        for (_, answer) in self.waiting.extract_if(.., |(other, _)| *other == node) {
-            answer.send(usage.clone()).ok();
-        }
-    }
-}
-
-async fn run(mut queue: mpsc::Receiver<Command>, build: String, now_ms: impl Fn() -> u64) {
-    let mut fleet = Fleet::default();
-    let mut feed = Feed::default();
-    let mut agents = Agents::default();
-    let mut last_flush_ms = now_ms();
+async fn run(mut queue: mpsc::Receiver<Command>, build: String, clock: impl Fn() -> u64) {
+    let mut state = State { build, ..State::default() };
+    let (mut flushed_ms, mut told_ms) = (clock(), clock());
     loop {
-        let due_ms = last_flush_ms + if fleet.is_dirty() { GATHER_MS } else { HEARTBEAT_MS };
-        let wait = Duration::from_millis(due_ms.saturating_sub(now_ms()));
+        let after_ms = if state.fleet.news.is_some() { GATHER_MS } else { HEARTBEAT_MS };
+        let due_ms = (flushed_ms + after_ms).min(told_ms + GATHER_MS);
+        let wait = Duration::from_millis(due_ms.saturating_sub(clock()));
         let command = tokio::select! {
             biased;
             () = sleep(wait) => {
-                last_flush_ms = now_ms();
-                let delta = fleet.take_delta(now_ms());
-                feed.publish(delta, || fleet.snapshot(&build, now_ms()));
+                let time_ms = clock();
+                let now_ms = time_ms.saturating_add_signed(state.added_ms);
+                if time_ms >= flushed_ms + after_ms {
+                    flushed_ms = time_ms;
+                    state.publish(now_ms);
+                }
+                if time_ms >= told_ms + GATHER_MS {
+                    told_ms = time_ms;
+                    for link in state.links.tell_some() {
+                        state.links.drop(link);
+                        state.fleet.leave(link, false, now_ms);
+                    }
+                }
                 continue;
             }
             command = queue.recv() => command,
         };
-        match command {
-            Some(Command::Connect(answer)) => {
-                answer.send(agents.connect()).ok();
-            }
-            Some(Command::Report(link, message)) => {
-                let of_node = fleet.number(link);
-                match (*message, of_node) {
-                    // Nobody keeps a sweep: who has the memory is only of interest while it is so.
-                    (AgentMessage::Usage(usage), Some(node)) => {
-                        agents.answer(node, &usage);
-                        feed.show_usage(NodeUsage { node, usage }, now_ms());
-                    }
-                    (message, of_node) => {
-                        if let (AgentMessage::Survey(survey), Some(node)) = (&message, of_node) {
-                            feed.show_survey(NodeSurvey { node, survey: survey.clone() });
-                        }
-                        if let Err(refusal) = fleet.report(link, message, now_ms()) {
-                            tell(format_args!("a report was refused: {refusal}"));
-                        }
-                    }
-                }
-            }
-            Some(Command::Follow(encoding, answer)) => {
-                let following = feed.join(encoding, || fleet.snapshot(&build, now_ms()));
-                answer.send(following).ok();
-            }
-            Some(Command::Request(follower, FeedRequest::Resync {})) => feed.resync(follower),
-            Some(Command::Request(follower, FeedRequest::Watch { node })) => {
-                feed.send(follower, &FeedMessage::Window(fleet.window(node)));
-                watch(&fleet, &mut feed, follower, node);
-            }
-            Some(Command::Request(follower, FeedRequest::Recall { node })) => {
-                feed.send(follower, &FeedMessage::Past(fleet.past(node)));
-                watch(&fleet, &mut feed, follower, node);
-            }
-            Some(Command::Request(follower, FeedRequest::Look { node })) => {
-                if let Some(link) = fleet.link(node) {
-                    feed.look(follower, node, now_ms());
-                    agents.look(link);
-                }
-            }
-            Some(Command::Request(_, FeedRequest::Open { .. } | FeedRequest::Close { .. })) => {}
-            Some(Command::Nodes(answer)) => {
-                answer.send(fleet.nodes().cloned().collect()).ok();
-            }
-            Some(Command::Detail(id, answer)) => {
-                answer.send(fleet.detail(&id)).ok();
-            }
-            Some(Command::Usage(id, answer)) => {
-                let node = fleet.number_of(&id);
-                agents.waiting.retain(|(_, answer)| !answer.is_closed());
-                if let Some((node, link)) = node.and_then(|node| Some((node, fleet.link(node)?)))
-                    && agents.waiting.len() < MOST_WAITING
-                {
-                    agents.waiting.push((node, answer));
-                    agents.look(link);
-                }
-            }
-            Some(Command::Stop) | None => return,
+        let Some(command) = command else { return };
+        let now_ms = clock().saturating_add_signed(state.added_ms);
+        if state.take(command, now_ms).is_none() {
+            return;
         }
     }
 }
 
-/// Tells a follower what was found on a node, now and whenever it changes.
-fn watch(fleet: &Fleet, feed: &mut Feed, follower: FollowerId, node: u32) {
-    if let Some(survey) = fleet.survey(node) {
-        let survey = NodeSurvey { node, survey: survey.clone() };
-        feed.send(follower, &FeedMessage::Survey(survey));
+impl State {
+    fn publish(&mut self, now_ms: u64) {
+        let news = self.fleet.news.take();
+        let outlook = Outlook { fleet: &self.fleet, news: &news, build: &self.build, now_ms };
+        self.feed.publish(&outlook);
     }
-    if fleet.link(node).is_some() {
-        feed.watch(follower, node);
+
+    /// Does what is asked; `None` is the end. Whoever asked may be gone when the answer comes.
+    fn take(&mut self, command: Command, now_ms: u64) -> Option<()> {
+        match command {
+            Command::Connect(known_as, answer) => {
+                answer.send(self.links.connect(known_as)).ok();
+            }
+            Command::Report(link, report) => self.report(link, *report, now_ms),
+            Command::Leave(link, stopped) => {
+                self.links.drop(link);
+                self.fleet.leave(link, stopped, now_ms);
+            }
+            Command::Expect(expected) => {
+                for (link, refusal) in self.fleet.expect(&expected, now_ms) {
+                    self.links.refuse(link, &refusal);
+                }
+            }
+            Command::Refused(id, why) => self.fleet.refused(&id, why, now_ms),
+            Command::ClockSet(by_ms) => {
+                self.added_ms += by_ms;
+                self.fleet.shift(by_ms);
+                self.feed.resync_all();
+            }
+            Command::Follow(encoding, view, answer) => {
+                let news = self.fleet.news.seen();
+                let build = &self.build;
+                let outlook = Outlook { fleet: &self.fleet, news: &news, build, now_ms };
+                answer.send(self.feed.join(encoding, view, &outlook)).ok();
+            }
+            Command::Request(follower, request) => self.request(follower, &request, now_ms),
+            Command::Nodes(answer) => {
+                answer.send(AsOf { now_ms, of: self.fleet.details().collect() }).ok();
+            }
+            Command::Detail(id, answer) => {
+                answer.send(self.fleet.detail(&id).map(|of| AsOf { now_ms, of })).ok();
+            }
+            Command::Readings(id, answer) => {
+                answer.send(self.fleet.numbered(&id)).ok();
+            }
+            Command::Usage(id, answer) => {
+                let node = self.fleet.number_of(&id);
+                if let Some((node, link)) = node.and_then(|n| Some((n, self.fleet.link(n)?))) {
+                    self.links.wait(node, link, answer);
+                }
+            }
+            Command::Stop => return None,
+        }
+        Some(())
+    }
+
+    fn report(&mut self, link: LinkId, report: Report, now_ms: u64) {
+        if !self.links.has(link) {
+            return;
+        }
+        if let (Report::Said(AgentMessage::Usage(usage)), Some(node)) =
+            (&report, self.fleet.number(link))
+        {
+            // Nobody keeps a sweep: who has the memory is only of interest while it is so.
+            let mut usage = usage.clone();
+            bounds::usage(&mut usage);
+            self.links.answer(node, &usage);
+            self.feed.show_usage(NodeUsage { node, usage }, now_ms);
+            return;
+        }
+        match self.fleet.report(link, self.links.known_as(link), report, now_ms) {
+            Ok(Reply::None) => {}
+            Ok(Reply::Held(span)) => self.links.hold(link, span, false),
+            Ok(Reply::HeldNow(span)) => self.links.hold(link, span, true),
+            Ok(Reply::Welcome(welcome, other)) => {
+                if let Some(other) = other {
+                    self.links.drop(other);
+                }
+                self.links.welcome(link, welcome);
+            }
+            Err(refusal) => {
+                tell(format_args!("an agent was refused: {refusal}"));
+                self.links.refuse(link, &refusal);
+                self.fleet.leave(link, false, now_ms);
+            }
+        }
+    }
+
+    fn request(&mut self, follower: FollowerId, request: &FeedRequest, now_ms: u64) {
+        match *request {
+            FeedRequest::Resync {} => self.feed.resync(follower),
+            FeedRequest::Watch { node } => {
+                self.feed.send(follower, &FeedMessage::Window(self.fleet.window(node)));
+                self.watch(follower, node);
+            }
+            FeedRequest::Recall { node } => {
+                self.feed.send(follower, &FeedMessage::Past(self.fleet.past(node)));
+                self.watch(follower, node);
+            }
+            FeedRequest::Open { node } => {
+                let Some(state) = self.fleet.node(node).map(node::Node::state) else { return };
+                if self.feed.watch(follower, node) {
+                    self.feed.send(follower, &FeedMessage::Opened(state));
+                    self.feed.send(follower, &FeedMessage::Past(self.fleet.past(node)));
+                    self.watch(follower, node);
+                }
+            }
+            FeedRequest::Close { node } => self.feed.close(follower, node),
+            FeedRequest::Look { node } => {
+                if let Some(link) = self.fleet.link(node) {
+                    self.feed.look(follower, node, now_ms);
+                    self.links.look(link);
+                }
+            }
+        }
+    }
+
+    /// Tells a follower what was found on a node, now and whenever it changes.
+    fn watch(&mut self, follower: FollowerId, node: u32) {
+        if self.fleet.node(node).is_none() || !self.feed.watch(follower, node) {
+            return;
+        }
+        if let Some(survey) = self.fleet.survey(node) {
+            self.feed.send(follower, &FeedMessage::Survey(NodeSurvey { node, survey }));
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! `headroom serve`: agent, head and web together, until a signal ends them.
 
 use std::io::{self, Write as _};
+use std::time::Duration;
 
 use actix_web::rt;
 use tokio::signal;
 
 use crate::clock::WallClock;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, tell};
+use crate::head::Head;
 use crate::probe::Probe;
 use crate::web::{self, State};
 use crate::{agent, head};
@@ -24,10 +26,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
         let (head, task) = head::new(web::BUILD.into(), move || clock.now_ms());
         rt::spawn(task);
         // The head is not gone while it is being started.
-        if let Ok(link) = head.connect().await {
+        if let Ok(link) = head.connect(None).await {
             rt::spawn(agent::run(config.roots.clone(), config.period_ms, link));
         }
-        let state = State { head: head.clone(), clock };
+        rt::spawn(keep_time(head.clone(), clock));
+        let state = State { head: head.clone() };
         let mut host_names = config.host_names.clone();
         host_names.extend(sysinfo::System::host_name().ok());
         let server = web::server(listener, state, host_names)?;
@@ -46,6 +49,28 @@ pub fn run(config: &Config) -> Result<(), Error> {
         Ok(())
     });
     result.map_err(Error::Server)
+}
+
+/// Between two looks at the time of day.
+const CLOCK_EVERY: Duration = Duration::from_secs(2);
+/// What the time of day may differ by, in ms, before it counts as set: less is how NTP steers.
+const CLOCK_SET_MS: i64 = 500;
+
+/// Moves the head's time line when the clock of its machine is set, as it is on a Raspberry Pi once
+/// the network is there.
+async fn keep_time(head: Head, mut clock: WallClock) {
+    loop {
+        rt::time::sleep(CLOCK_EVERY).await;
+        let by_ms = clock.behind_ms();
+        if by_ms.abs() < CLOCK_SET_MS {
+            continue;
+        }
+        clock = clock.set_by(by_ms);
+        tell(format_args!("the clock of this machine was set by {by_ms} ms; so were all readings"));
+        if head.clock_set(by_ms).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Ends with the first signal to stop. Such signals are heard from now on.

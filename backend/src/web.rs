@@ -25,8 +25,6 @@ pub use page::BUILD;
 pub struct State {
     /// The way to the head.
     pub head: Head,
-    /// The head's clock, in ms since 1970.
-    pub clock: crate::clock::WallClock,
 }
 
 /// Browsers load nothing from elsewhere, run no inline script, and show the page in no frame.
@@ -69,7 +67,7 @@ pub fn server(listener: TcpListener, state: State, host_names: Vec<String>) -> i
 }
 
 /// A client that takes nothing for this long is gone.
-const STUCK: Duration = Duration::from_secs(15);
+const STUCK: Duration = Duration::from_secs(90);
 
 /// Binds `address`, so that a port that is taken is known before anything else starts.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {

@@ -44,14 +44,21 @@ impl<R> Window<R> {
     /// An empty window for a node that reports every `period_ms`.
     #[must_use]
     pub fn of_period(period_ms: u64) -> Self {
-        Self {
-            step_ms: if period_ms < STEP_MS { STEP_MS } else { 0 },
+        let mut window = Self {
+            step_ms: 0,
             ends: None,
             before_last: None,
             steps: VecDeque::new(),
             last_step: 0,
             count: 0,
-        }
+        };
+        window.set_period(period_ms);
+        window
+    }
+
+    /// From now on the node reports every `period_ms`.
+    pub fn set_period(&mut self, period_ms: u64) {
+        self.step_ms = if period_ms < STEP_MS { STEP_MS } else { 0 };
     }
 
     /// How many readings there are.

@@ -2,19 +2,23 @@
 //! are short, and one that is full gets the newest state later, never a backlog.
 
 use std::cell::{LazyCell, OnceCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use shared::wire::{self, Delta, Encoding, FeedMessage, LOOK_MS, NodeSurvey, NodeUsage, Snapshot};
+use shared::wire::{self, Encoding, FeedMessage, LOOK_MS, NodeUsage};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
+use super::news::Outlook;
 use crate::error::tell;
 
-/// Frames that wait for one follower. With deltas 100 ms apart this is most of a second.
-const QUEUE: usize = 8;
+/// Frames that wait for one follower. With deltas 100 ms apart, and a few nodes that are open, this
+/// is most of a second.
+const QUEUE: usize = 24;
 /// Followers at most: each holds a socket and its buffers.
 pub const MOST_FOLLOWERS: usize = 256;
+/// Nodes that one follower has open or looks into at once.
+const MOST_OPEN: usize = 8;
 
 /// An encoded message, shared by all who get it.
 #[derive(Clone, Debug)]
@@ -23,6 +27,15 @@ pub enum Frame {
     Text(ByteString),
     /// postcard, for a binary frame.
     Binary(Bytes),
+}
+
+/// What a follower wants to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Every node in full, as scripts do.
+    Full,
+    /// Every node in brief, and in full those it opens.
+    Overview,
 }
 
 /// Names a follower, for as long as the head runs.
@@ -34,23 +47,21 @@ pub struct FollowerId(u64);
 pub struct Following {
     /// Its name.
     pub id: FollowerId,
-    /// Its frames, a snapshot first. They end when the head does.
+    /// Its frames, a snapshot or roster first. They end when the head does.
     pub frames: mpsc::Receiver<Frame>,
 }
 
 struct Follower {
     id: FollowerId,
     encoding: Encoding,
+    view: View,
     frames: mpsc::Sender<Frame>,
     needs_snapshot: bool,
-    /// The nodes it watches.
+    /// The nodes it watches or has open.
     watches: BTreeSet<u32>,
     /// The nodes it looks into, and until when, in ms of the head's clock.
     looks: Vec<(u32, u64)>,
 }
-
-/// Nodes that one follower looks into at once.
-const MOST_LOOKS: usize = 8;
 
 impl Follower {
     /// Queues a frame, or remembers that it missed one.
@@ -79,11 +90,13 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Lets somebody follow, with a snapshot as the first frame; `None` if there are too many.
-    pub fn join(
+    /// Lets somebody follow, with a snapshot or roster as the first frame; `None` if there are too
+    /// many.
+    pub(super) fn join(
         &mut self,
         encoding: Encoding,
-        snapshot: impl FnOnce() -> Snapshot,
+        view: View,
+        outlook: &Outlook<'_>,
     ) -> Option<Following> {
         self.drop_those_who_left();
         if self.followers.len() >= MOST_FOLLOWERS {
@@ -95,12 +108,21 @@ impl Feed {
         let mut follower = Follower {
             id,
             encoding,
+            view,
             frames: sender,
             needs_snapshot: true,
             watches: BTreeSet::new(),
             looks: Vec::new(),
         };
-        follower.offer(encode(&FeedMessage::Snapshot(snapshot()), encoding));
+        match view {
+            View::Overview => follower.offer(encode(&outlook.roster(), encoding)),
+            View::Full => {
+                follower.offer(encode(&outlook.snapshot(), encoding));
+                if let Some(standings) = outlook.standings(true) {
+                    follower.offer_beside(encode(&standings, encoding));
+                }
+            }
+        }
         self.followers.push(follower);
         Some(Following { id, frames })
     }
@@ -119,10 +141,26 @@ impl Feed {
         }
     }
 
-    /// From now on a follower is told of each new survey of `node`.
-    pub fn watch(&mut self, follower: FollowerId, node: u32) {
+    /// The same to everybody, as all times have changed.
+    pub fn resync_all(&mut self) {
+        self.followers.iter_mut().for_each(|follower| follower.needs_snapshot = true);
+    }
+
+    /// From now on a follower is told of each new survey of `node`, and in an overview of all else
+    /// that is new of it. `false` if it has as many open as it may.
+    pub fn watch(&mut self, follower: FollowerId, node: u32) -> bool {
+        let Some(follower) = self.follower(follower) else { return false };
+        if follower.view == View::Overview && follower.watches.len() >= MOST_OPEN {
+            return follower.watches.contains(&node);
+        }
+        follower.watches.insert(node);
+        true
+    }
+
+    /// The opposite of [`Self::watch`].
+    pub fn close(&mut self, follower: FollowerId, node: u32) {
         if let Some(follower) = self.follower(follower) {
-            follower.watches.insert(node);
+            follower.watches.remove(&node);
         }
     }
 
@@ -130,17 +168,8 @@ impl Feed {
     pub fn look(&mut self, follower: FollowerId, node: u32, now_ms: u64) {
         if let Some(follower) = self.follower(follower) {
             follower.looks.retain(|&(other, until_ms)| other != node && until_ms >= now_ms);
-            follower.looks.truncate(MOST_LOOKS - 1);
+            follower.looks.truncate(MOST_OPEN - 1);
             follower.looks.push((node, now_ms + u64::from(LOOK_MS)));
-        }
-    }
-
-    /// Sends a survey to those who watch its node.
-    pub fn show_survey(&mut self, survey: NodeSurvey) {
-        let node = survey.node;
-        let message = Shared::new(|| FeedMessage::Survey(survey));
-        for follower in self.followers.iter_mut().filter(|other| other.watches.contains(&node)) {
-            follower.offer_beside(message.frame(follower.encoding));
         }
     }
 
@@ -158,21 +187,63 @@ impl Feed {
         self.followers.iter_mut().find(|follower| follower.id == id)
     }
 
-    /// Sends `delta` to all, or a snapshot that includes it to those who missed something.
-    pub fn publish(&mut self, delta: Delta, snapshot: impl FnOnce() -> Snapshot) {
+    /// Sends what is new to all, or everything to those who missed something.
+    pub(super) fn publish(&mut self, outlook: &Outlook<'_>) {
         self.drop_those_who_left();
         if self.followers.is_empty() {
             return;
         }
-        let delta = Shared::new(|| FeedMessage::Delta(delta));
-        let snapshot = Shared::new(|| FeedMessage::Snapshot(snapshot()));
+        let news = Shared::new(|| outlook.delta());
+        let all = Shared::new(|| outlook.snapshot());
+        let briefs = Shared::new(|| outlook.briefs());
+        let roster = Shared::new(|| outlook.roster());
+        let standings = outlook.standings(false).map(|message| Shared::new(|| message));
+        let all_standings =
+            LazyCell::new(|| outlook.standings(true).map(|message| Shared::new(|| message)));
+        // A delta cannot say that a node is no more.
+        let has_gaps = !outlook.news.left.is_empty();
         for follower in &mut self.followers {
-            let frame = if follower.needs_snapshot {
-                snapshot.frame(follower.encoding)
-            } else {
-                delta.frame(follower.encoding)
-            };
-            follower.offer(frame);
+            let encoding = follower.encoding;
+            match (follower.view, follower.needs_snapshot) {
+                (View::Overview, false) => follower.offer(briefs.frame(encoding)),
+                (View::Overview, true) => follower.offer(roster.frame(encoding)),
+                (View::Full, needs_snapshot) if needs_snapshot || has_gaps => {
+                    follower.offer(all.frame(encoding));
+                    if let Some(standings) = &*all_standings {
+                        follower.offer_beside(standings.frame(encoding));
+                    }
+                }
+                (View::Full, _) => {
+                    follower.offer(news.frame(encoding));
+                    if let Some(standings) = &standings {
+                        follower.offer_beside(standings.frame(encoding));
+                    }
+                }
+            }
+        }
+        self.show_what_is_open(outlook);
+    }
+
+    /// Sends what is new of single nodes to those who watch them.
+    fn show_what_is_open(&mut self, outlook: &Outlook<'_>) {
+        for survey in outlook.surveys() {
+            let node = survey.node;
+            let message = Shared::new(|| FeedMessage::Survey(survey));
+            for follower in self.followers.iter_mut().filter(|f| f.watches.contains(&node)) {
+                follower.offer_beside(message.frame(follower.encoding));
+            }
+        }
+        let mut open: BTreeMap<u32, Vec<Shared<_>>> = BTreeMap::new();
+        for follower in self.followers.iter_mut().filter(|f| f.view == View::Overview) {
+            for node in follower.watches.clone() {
+                let messages = open.entry(node).or_insert_with(|| {
+                    let messages = outlook.of_open(node).into_iter();
+                    messages.map(|message| Shared::new(|| message)).collect()
+                });
+                for message in messages {
+                    follower.offer_beside(message.frame(follower.encoding));
+                }
+            }
         }
     }
 
@@ -207,91 +278,4 @@ fn encode(message: &FeedMessage, encoding: Encoding) -> Option<Frame> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::wire::PROTOCOL;
-
-    fn delta(seq: u64) -> Delta {
-        Delta { seq, now_ms: 0, joined: vec![], readings: vec![], troubles: vec![] }
-    }
-
-    fn snapshot(seq: u64) -> Snapshot {
-        Snapshot { protocol: PROTOCOL, build: String::new(), seq, now_ms: 0, nodes: vec![] }
-    }
-
-    fn received(following: &mut Following) -> Vec<String> {
-        std::iter::from_fn(|| following.frames.try_recv().ok())
-            .map(|frame| match frame {
-                Frame::Text(text) => text[..12].to_owned(),
-                Frame::Binary(bytes) => format!("{:?}", &bytes[..2]),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_slow_follower_gets_the_newest_state_and_holds_nobody_up() {
-        let mut feed = Feed::default();
-        let mut slow = feed.join(Encoding::Json, || snapshot(0)).unwrap();
-        let mut quick = feed.join(Encoding::Postcard, || snapshot(0)).unwrap();
-        for seq in 1..=20 {
-            feed.publish(delta(seq), || snapshot(seq));
-            assert_eq!(received(&mut quick).last(), Some(&format!("[1, {seq}]")));
-        }
-        let frames = received(&mut slow);
-        assert_eq!(frames.len(), QUEUE);
-        feed.publish(delta(21), || snapshot(21));
-        assert_eq!(received(&mut slow), ["{\"snapshot\":"]);
-        feed.publish(delta(22), || snapshot(22));
-        assert_eq!(received(&mut slow), ["{\"delta\":{\"s"]);
-    }
-
-    #[test]
-    fn only_those_who_look_are_told_who_has_the_memory() {
-        let mut feed = Feed::default();
-        let mut looking = feed.join(Encoding::Json, || snapshot(0)).unwrap();
-        let mut other = feed.join(Encoding::Json, || snapshot(0)).unwrap();
-        feed.look(looking.id, 3, 1000);
-        feed.watch(other.id, 3);
-        received(&mut looking);
-        received(&mut other);
-        let usage = || NodeUsage { node: 3, usage: shared::usage::Usage::default() };
-        feed.show_usage(usage(), 2000);
-        feed.show_usage(NodeUsage { node: 4, ..usage() }, 2000);
-        assert_eq!(received(&mut looking), ["{\"usage\":{\"n"]);
-        feed.show_usage(usage(), 1001 + u64::from(LOOK_MS));
-        assert!(received(&mut looking).is_empty(), "a look ends by itself");
-        feed.show_survey(NodeSurvey { node: 3, survey: shared::survey::Survey::default() });
-        assert!(received(&mut looking).is_empty());
-        assert_eq!(received(&mut other), ["{\"survey\":{\""]);
-    }
-
-    #[test]
-    fn a_message_is_encoded_once() {
-        let mut feed = Feed::default();
-        let mut all: Vec<_> =
-            (0..3).map(|_| feed.join(Encoding::Postcard, || snapshot(0)).unwrap()).collect();
-        feed.publish(delta(1), || snapshot(1));
-        let places: Vec<_> = all
-            .iter_mut()
-            .map(|following| {
-                following.frames.try_recv().unwrap();
-                match following.frames.try_recv().unwrap() {
-                    Frame::Binary(bytes) => bytes.as_ptr(),
-                    Frame::Text(text) => text.as_ptr(),
-                }
-            })
-            .collect();
-        assert!(places.iter().all(|place| *place == places[0]));
-    }
-
-    #[test]
-    fn followers_are_limited_and_places_are_given_back() {
-        let mut feed = Feed::default();
-        let mut all: Vec<_> = (0..MOST_FOLLOWERS)
-            .map(|_| feed.join(Encoding::Json, || snapshot(0)).unwrap())
-            .collect();
-        assert!(feed.join(Encoding::Json, || snapshot(0)).is_none());
-        all.pop();
-        assert!(feed.join(Encoding::Json, || snapshot(0)).is_some());
-    }
-}
+mod tests;

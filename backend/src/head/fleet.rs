@@ -1,25 +1,28 @@
-//! What the head knows of each node: who it is, its last reading, its last five minutes. Does no
-//! I/O, and is told the time.
+//! Every node of the cluster, and what agents report of it. Does no I/O, and is told the time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use shared::NodeId;
+use shared::overview::Standing;
+use shared::run::Span;
 use shared::survey::Survey;
 use shared::window::Window;
 use shared::wire::{
-    AgentMessage, AgentReading, Delta, Hello, NodePast, NodeReading, NodeState, NodeTrouble,
-    NodeWindow, PROTOCOL, Reading, Snapshot,
+    AgentMessage, AgentReading, Hello, NodePast, NodeState, NodeWindow, PROTOCOL, Reading,
+    SILENCE_MS, Welcome,
 };
+
+use super::bounds;
+use super::news::News;
+use super::node::Node;
 
 /// Nodes at most.
 pub const MOST_NODES: usize = 10_000;
-/// Bytes of a sentence of trouble at most.
-const MOST_TROUBLE: usize = 500;
 
 /// Names the connection of one agent, for as long as the head runs.
 pub type LinkId = u64;
 
-/// Why a report was refused.
+/// Why an agent is not served.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The agent is of another protocol.
@@ -38,6 +41,64 @@ pub enum Refusal {
     /// There are too many nodes.
     #[error("node {0} is one more than the {MOST_NODES} that a head serves")]
     TooMany(NodeId),
+    /// Another agent reports the same node at the moment.
+    #[error(
+        "another agent reports node {0} at the moment; each node needs a token of its own: \
+         `headroom token create NAME` on the head"
+    )]
+    Twice(NodeId),
+    /// Its token was revoked.
+    #[error(
+        "the token of node {0} was revoked; `headroom token create {0}` on the head makes another"
+    )]
+    Revoked(NodeId),
+}
+
+impl Refusal {
+    /// How long the agent should stay away, in ms.
+    #[must_use]
+    pub fn retry_ms(&self) -> u32 {
+        match self {
+            // The other one may be a link that nobody has noticed to be dead.
+            Self::Twice(_) => SILENCE_MS / 2,
+            Self::NoHello | Self::TooMany(_) => 30_000,
+            Self::Protocol { .. } | Self::Revoked(_) => 60_000,
+        }
+    }
+}
+
+/// A node that has a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The token's name, which is the node's id.
+    pub id: NodeId,
+    /// When it was made: ms since 1970.
+    pub created_ms: u64,
+    /// Whether a node has used it.
+    pub used: bool,
+}
+
+/// What an agent says, unpacked.
+pub enum Report {
+    /// Anything but readings.
+    Said(AgentMessage),
+    /// Readings, of which the last was taken just now.
+    Live(Vec<AgentReading>),
+    /// Readings of its outbox.
+    Old(Vec<AgentReading>),
+}
+
+/// What to tell the agent that reported.
+#[derive(Debug, PartialEq)]
+pub enum Reply {
+    /// Nothing.
+    None,
+    /// It is known now; a link that it had before is of no more use.
+    Welcome(Welcome, Option<LinkId>),
+    /// These are held, which can be told when it suits…
+    Held(Span),
+    /// …or is waited for.
+    HeldNow(Span),
 }
 
 /// All that the head knows of a node at present.
@@ -45,169 +106,258 @@ pub enum Refusal {
 pub struct NodeDetail {
     /// Who it is, and its last reading.
     pub state: NodeState,
+    /// How it stands.
+    pub standing: Standing,
+    /// Its labels.
+    pub labels: Vec<shared::overview::Label>,
     /// The reading before the last, for rates.
     pub before: Option<Reading>,
     /// What was found when it was last looked around, if it ever was.
     pub survey: Option<Survey>,
 }
 
-struct Node {
-    state: NodeState,
-    boot_id: Option<String>,
-    /// The connection of its agent.
-    link: LinkId,
-    window: Window,
-    survey: Option<Survey>,
+/// A reading with its number, and the boot that this counts in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbered {
+    /// The boot.
+    pub boot: Option<String>,
+    /// The number.
+    pub seq: u64,
+    /// The reading.
+    pub reading: Reading,
 }
 
-/// Every node the head has heard of, and what of it the feed has not been told yet.
+/// Every node the head has heard of or expects.
 #[derive(Default)]
 pub struct Fleet {
-    nodes: Vec<Node>,
+    nodes: BTreeMap<u32, Node>,
     by_id: HashMap<NodeId, u32>,
     by_link: HashMap<LinkId, u32>,
-    seq: u64,
-    joined: BTreeSet<u32>,
-    read: BTreeSet<u32>,
-    troubled: BTreeSet<u32>,
+    numbers: u32,
+    pub(super) news: News,
 }
 
 impl Fleet {
-    /// Takes in what an agent reports, at `now_ms` of the head's clock.
+    /// Takes in what an agent reports, at `now_ms` of the head's clock. `known_as` is the id that its
+    /// token gives the node; without one it says it itself.
     pub fn report(
         &mut self,
         link: LinkId,
-        message: AgentMessage,
+        known_as: Option<&NodeId>,
+        report: Report,
         now_ms: u64,
-    ) -> Result<(), Refusal> {
-        if let AgentMessage::Hello(hello) = message {
-            return self.hello(link, hello);
-        }
+    ) -> Result<Reply, Refusal> {
+        let message = match report {
+            Report::Said(AgentMessage::Hello(hello)) => {
+                return self.hello(link, known_as, hello, now_ms);
+            }
+            report => report,
+        };
         let number = *self.by_link.get(&link).ok_or(Refusal::NoHello)?;
-        let node = &mut self.nodes[number as usize];
-        match message {
-            AgentMessage::Hello(_)
-            | AgentMessage::Usage(_)
-            | AgentMessage::Next(_)
-            | AgentMessage::Run(_)
-            | AgentMessage::Clock(_)
-            | AgentMessage::Labels(_)
-            | AgentMessage::Thinned(_) => {}
-            AgentMessage::Survey(survey) => node.survey = Some(survey),
-            AgentMessage::Readings(readings) => {
-                if node.take(readings, now_ms) {
-                    self.troubled.remove(&number);
-                    self.read.insert(number);
+        let Some(node) = self.nodes.get_mut(&number) else { return Ok(Reply::None) };
+        node.heard_ms = now_ms;
+        let message = match message {
+            Report::Live(readings) => {
+                let span = span_of(&readings);
+                if node.take_live(readings, now_ms) {
+                    self.news.troubled.remove(&number);
+                    self.news.read.insert(number);
                 }
+                return Ok(span.map_or(Reply::None, Reply::Held));
+            }
+            Report::Old(readings) => {
+                let span = span_of(&readings);
+                if node.take_old(readings, now_ms) {
+                    self.news.refilled.insert(number);
+                    self.news.read.insert(number);
+                }
+                return Ok(span.map_or(Reply::None, Reply::HeldNow));
+            }
+            Report::Said(message) => message,
+        };
+        match message {
+            AgentMessage::Survey(mut survey) => {
+                bounds::survey(&mut survey);
+                node.set_survey(survey);
+                self.news.surveyed.insert(number);
             }
             AgentMessage::Trouble(mut trouble) => {
-                trouble.truncate(trouble.floor_char_boundary(MOST_TROUBLE));
-                node.state.trouble = Some(trouble);
-                self.troubled.insert(number);
+                bounds::trouble(&mut trouble);
+                node.trouble = Some(trouble);
+                node.summarise();
+                self.news.troubled.insert(number);
             }
-        }
-        Ok(())
-    }
-
-    fn hello(&mut self, link: LinkId, hello: Hello) -> Result<(), Refusal> {
-        let Hello { protocol, id, facts, boot_id, period_ms } = hello;
-        if protocol != PROTOCOL {
-            return Err(Refusal::Protocol { id, protocol });
-        }
-        let number = match self.by_id.get(&id) {
-            Some(&number) => {
-                let node = &mut self.nodes[number as usize];
-                node.link = link;
-                node.state.facts = facts;
-                node.state.period_ms = period_ms;
-                if node.boot_id != boot_id {
-                    // Counters and uptime start anew: old readings would give false rates.
-                    node.boot_id = boot_id;
-                    node.window = Window::default();
-                    node.state.latest = None;
-                    node.survey = None;
+            AgentMessage::Clock(clock) => {
+                if node.compare_clocks(clock, now_ms) {
+                    self.news.surveyed.insert(number);
                 }
-                number
             }
-            None if self.nodes.len() >= MOST_NODES => return Err(Refusal::TooMany(id)),
-            None => {
-                let number = self.nodes.len() as u32;
-                self.by_id.insert(id.clone(), number);
-                self.nodes.push(Node {
-                    state: NodeState {
-                        node: number,
-                        id,
-                        facts,
-                        period_ms,
-                        latest: None,
-                        trouble: None,
-                    },
-                    boot_id,
-                    link,
-                    window: Window::default(),
-                    survey: None,
-                });
-                number
+            AgentMessage::Labels(mut labels) => {
+                bounds::labels(&mut labels);
+                if node.labels != labels {
+                    node.labels = labels;
+                    self.news.joined.insert(number);
+                }
             }
-        };
-        self.by_link.insert(link, number);
-        self.joined.insert(number);
-        Ok(())
-    }
-
-    /// Whether there is something the feed has not been told.
-    #[must_use]
-    pub fn is_dirty(&self) -> bool {
-        !(self.joined.is_empty() && self.read.is_empty() && self.troubled.is_empty())
-    }
-
-    /// What the feed has not been told yet. Of each node only the newest reading is in it.
-    pub fn take_delta(&mut self, now_ms: u64) -> Delta {
-        self.seq += 1;
-        let state = |number: &u32| &self.nodes[*number as usize].state;
-        let delta = Delta {
-            seq: self.seq,
-            now_ms,
-            joined: self.joined.iter().map(|number| state(number).clone()).collect(),
-            readings: self
-                .read
-                .iter()
-                .filter_map(|&node| {
-                    Some(NodeReading { node, reading: state(&node).latest.clone()? })
-                })
-                .collect(),
-            troubles: self
-                .troubled
-                .iter()
-                .filter_map(|&node| {
-                    Some(NodeTrouble { node, trouble: state(&node).trouble.clone()? })
-                })
-                .collect(),
-        };
-        self.joined.clear();
-        self.read.clear();
-        self.troubled.clear();
-        delta
-    }
-
-    /// Everything, as of the last delta and what came since.
-    #[must_use]
-    pub fn snapshot(&self, build: &str, now_ms: u64) -> Snapshot {
-        Snapshot {
-            protocol: PROTOCOL,
-            build: build.into(),
-            seq: self.seq,
-            now_ms,
-            nodes: self.nodes().cloned().collect(),
+            AgentMessage::Thinned(thinned) => {
+                if node.set_thinned(thinned) {
+                    self.news.surveyed.insert(number);
+                }
+            }
+            // Readings were unpacked, and sweeps are passed on, before they came here.
+            AgentMessage::Hello(_)
+            | AgentMessage::Readings(_)
+            | AgentMessage::Next(_)
+            | AgentMessage::Run(_)
+            | AgentMessage::Usage(_) => {}
         }
+        Ok(Reply::None)
+    }
+
+    fn hello(
+        &mut self,
+        link: LinkId,
+        known_as: Option<&NodeId>,
+        mut hello: Hello,
+        now_ms: u64,
+    ) -> Result<Reply, Refusal> {
+        let id = known_as.unwrap_or(&hello.id).clone();
+        if hello.protocol != PROTOCOL {
+            return Err(Refusal::Protocol { id, protocol: hello.protocol });
+        }
+        bounds::hello(&mut hello);
+        let connected = Standing::Connected { since_ms: now_ms };
+        let number = self.find_or_add(&id, connected).ok_or(Refusal::TooMany(id.clone()))?;
+        let Some(node) = self.nodes.get_mut(&number) else { return Ok(Reply::None) };
+        let other = node.link.filter(|&other| other != link);
+        if other.is_some() {
+            let is_heard = now_ms.saturating_sub(node.heard_ms) < SILENCE_MS.into();
+            if is_heard {
+                return Err(Refusal::Twice(id));
+            }
+        }
+        node.heard_ms = now_ms;
+        node.begin(link, hello, now_ms);
+        let welcome = Welcome { id, held: node.record.held() };
+        self.by_link.insert(link, number);
+        self.news.joined.insert(number);
+        Ok(Reply::Welcome(welcome, other))
+    }
+
+    /// The number of the node with this id; `None` if there is no room for one more.
+    fn find_or_add(&mut self, id: &NodeId, standing: Standing) -> Option<u32> {
+        if let Some(&number) = self.by_id.get(id) {
+            return Some(number);
+        }
+        if self.nodes.len() >= MOST_NODES {
+            return None;
+        }
+        let number = self.numbers;
+        self.numbers += 1;
+        self.by_id.insert(id.clone(), number);
+        self.nodes.insert(number, Node::new(number, id.clone(), standing));
+        self.news.joined.insert(number);
+        Some(number)
+    }
+
+    /// A link has ended; `stopped` says that its agent took its leave.
+    pub fn leave(&mut self, link: LinkId, stopped: bool, now_ms: u64) {
+        let Some(number) = self.by_link.remove(&link) else { return };
+        if let Some(node) = self.nodes.get_mut(&number)
+            && node.link == Some(link)
+        {
+            node.link = None;
+            node.standing = Standing::Gone { since_ms: now_ms, stopped };
+            self.news.stood.insert(number);
+        }
+    }
+
+    /// From now on these nodes have tokens. Gives the links of those that have none any more: they
+    /// are no longer served.
+    pub fn expect(&mut self, expected: &[Expected], now_ms: u64) -> Vec<(LinkId, Refusal)> {
+        for Expected { id, created_ms, used } in expected {
+            let standing = if *used {
+                Standing::Gone { since_ms: now_ms, stopped: false }
+            } else {
+                Standing::NeverSeen { since_ms: *created_ms }
+            };
+            if let Some(number) = self.find_or_add(id, standing)
+                && let Some(node) = self.nodes.get_mut(&number)
+            {
+                node.has_token = true;
+            }
+        }
+        let mut cut = Vec::new();
+        let ids: std::collections::HashSet<&NodeId> = expected.iter().map(|e| &e.id).collect();
+        let revoked = self.nodes.values_mut().filter(|n| n.has_token && !ids.contains(&n.id));
+        let mut vanished = Vec::new();
+        for node in revoked {
+            node.has_token = false;
+            if matches!(node.standing, Standing::NeverSeen { .. }) {
+                vanished.push(node.number);
+                continue;
+            }
+            let refusal = Refusal::Revoked(node.id.clone());
+            node.standing = Standing::Refused { since_ms: now_ms, why: refusal.to_string() };
+            self.news.stood.insert(node.number);
+            if let Some(link) = node.link.take() {
+                self.by_link.remove(&link);
+                cut.push((link, refusal));
+            }
+        }
+        for number in vanished {
+            if let Some(node) = self.nodes.remove(&number) {
+                self.by_id.remove(&node.id);
+                self.news.forget(number);
+            }
+        }
+        cut
+    }
+
+    /// An agent that would be node `id` was turned away.
+    pub fn refused(&mut self, id: &NodeId, mut why: String, now_ms: u64) {
+        bounds::trouble(&mut why);
+        if let Some(node) = self.by_id.get(id).and_then(|number| self.nodes.get_mut(number))
+            && node.link.is_none()
+        {
+            node.standing = Standing::Refused { since_ms: now_ms, why };
+            self.news.stood.insert(node.number);
+        }
+    }
+
+    /// The head's clock was set by so many ms: all times move with it.
+    pub fn shift(&mut self, by_ms: i64) {
+        self.nodes.values_mut().for_each(|node| node.shift(by_ms));
     }
 
     /// The last five minutes of a node; empty for a number that no node has.
     #[must_use]
     pub fn window(&self, number: u32) -> NodeWindow {
-        let window = self.nodes.get(number as usize).map(|node| &node.window);
-        let readings = window.into_iter().flat_map(Window::iter).collect();
-        NodeWindow { node: number, readings }
+        NodeWindow { node: number, readings: self.readings(number).collect() }
+    }
+
+    /// The same, packed.
+    #[must_use]
+    pub fn past(&self, number: u32) -> NodePast {
+        let period_ms = self.node(number).map_or(0, |node| node.state().period_ms);
+        let mut window = Window::of_period(period_ms.into());
+        self.readings(number).for_each(|reading| window.push(reading));
+        NodePast { node: number, past: window.pack() }
+    }
+
+    fn readings(&self, number: u32) -> impl Iterator<Item = Reading> {
+        self.node(number).into_iter().flat_map(Node::readings)
+    }
+
+    /// The last five minutes of the node with this id, with the numbers of the readings.
+    #[must_use]
+    pub fn numbered(&self, id: &NodeId) -> Option<Vec<Numbered>> {
+        let numbered = self.node(self.number_of(id)?)?.record.numbered();
+        Some(
+            numbered
+                .map(|(boot, seq, reading)| Numbered { boot: boot.map(Into::into), seq, reading })
+                .collect(),
+        )
     }
 
     /// The node that reports through `link`.
@@ -222,137 +372,51 @@ impl Fleet {
         self.by_id.get(id).copied()
     }
 
-    /// The connection through which a node was last heard.
+    /// The connection of a node's agent, while there is one.
     #[must_use]
     pub fn link(&self, number: u32) -> Option<LinkId> {
-        self.nodes.get(number as usize).map(|node| node.link)
+        self.node(number)?.link
     }
 
-    /// What was found when a node was last looked around.
+    /// What was found on a node.
     #[must_use]
-    pub fn survey(&self, number: u32) -> Option<&Survey> {
-        self.nodes.get(number as usize)?.survey.as_ref()
+    pub fn survey(&self, number: u32) -> Option<Survey> {
+        self.node(number)?.survey()
     }
 
     /// All that is known of the node with this id.
     #[must_use]
     pub fn detail(&self, id: &NodeId) -> Option<NodeDetail> {
-        let node = self.nodes.get(self.number_of(id)? as usize)?;
-        let before = node.window.before_last().cloned();
-        Some(NodeDetail { state: node.state.clone(), before, survey: node.survey.clone() })
+        self.node(self.number_of(id)?).map(detail)
     }
 
-    /// The same, packed.
-    #[must_use]
-    pub fn past(&self, number: u32) -> NodePast {
-        let window = self.nodes.get(number as usize).map(|node| &node.window);
-        NodePast { node: number, past: window.map(Window::pack).unwrap_or_default() }
+    /// All that is known of every node, in the order they joined, but for what was found on them.
+    pub fn details(&self) -> impl Iterator<Item = NodeDetail> {
+        self.nodes.values().map(|node| NodeDetail { survey: None, ..detail(node) })
     }
 
-    /// Every node, in the order they joined.
-    pub fn nodes(&self) -> impl Iterator<Item = &NodeState> {
-        self.nodes.iter().map(|node| &node.state)
+    pub(super) fn node(&self, number: u32) -> Option<&Node> {
+        self.nodes.get(&number)
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
     }
 }
 
-impl Node {
-    /// Takes in readings, of which the last was taken just now. Says whether there was any.
-    ///
-    /// A node's own time of day is not trusted: its readings are placed by their distance from the
-    /// last one on the node's monotonic clock.
-    fn take(&mut self, readings: Vec<AgentReading>, now_ms: u64) -> bool {
-        let Some(newest_us) = readings.last().map(|last| last.uptime_us) else { return false };
-        for AgentReading { uptime_us, sample, .. } in readings {
-            let age_ms = newest_us.saturating_sub(uptime_us) / 1000;
-            let at_ms = now_ms.saturating_sub(age_ms);
-            self.window.push(Reading { at_ms, uptime_us, sample });
-        }
-        self.state.latest = self.window.last().cloned();
-        self.state.trouble = None;
-        true
+fn detail(node: &Node) -> NodeDetail {
+    NodeDetail {
+        state: node.state(),
+        standing: node.standing.clone(),
+        labels: node.labels.clone(),
+        before: node.record.before_latest(),
+        survey: node.survey(),
     }
+}
+
+fn span_of(readings: &[AgentReading]) -> Option<Span> {
+    Some(Span { from: readings.first()?.seq, to: readings.last()?.seq })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::{Field, NodeFacts, Sample};
-
-    fn hello(id: &str, boot: &str) -> AgentMessage {
-        AgentMessage::Hello(Hello {
-            protocol: PROTOCOL,
-            id: NodeId::from_host_name(id),
-            facts: NodeFacts::default(),
-            boot_id: Some(boot.into()),
-            period_ms: 1000,
-        })
-    }
-
-    fn reading(seq: u64, uptime_us: u64) -> AgentReading {
-        let mut sample = Sample::EMPTY;
-        sample.set(Field::Total, Some(seq));
-        AgentReading { seq, uptime_us, sample }
-    }
-
-    #[test]
-    fn deltas_are_numbered_and_tell_each_thing_once() {
-        let mut fleet = Fleet::default();
-        fleet.report(1, hello("a", "x"), 0).unwrap();
-        fleet.report(1, AgentMessage::Readings(vec![reading(1, 1_000_000)]), 50_000).unwrap();
-        assert!(fleet.is_dirty());
-        let delta = fleet.take_delta(50_001);
-        assert_eq!((delta.seq, delta.joined.len(), delta.readings.len()), (1, 1, 1));
-        assert!(!fleet.is_dirty());
-        let empty = fleet.take_delta(51_001);
-        assert_eq!((empty.seq, empty.joined.len(), empty.readings.len()), (2, 0, 0));
-        assert_eq!(fleet.snapshot("b", 0).seq, 2);
-    }
-
-    #[test]
-    fn a_batch_is_placed_by_the_nodes_own_clock() {
-        let mut fleet = Fleet::default();
-        fleet.report(1, hello("a", "x"), 0).unwrap();
-        let batch = vec![reading(1, 7_000_000), reading(2, 8_000_000), reading(3, 9_500_000)];
-        fleet.report(1, AgentMessage::Readings(batch), 100_000).unwrap();
-        let times: Vec<u64> =
-            fleet.window(0).readings.iter().map(|reading| reading.at_ms).collect();
-        assert_eq!(times, [97_500, 98_500, 100_000]);
-        assert_eq!(fleet.take_delta(0).readings.len(), 1, "the feed gets the newest only");
-    }
-
-    #[test]
-    fn trouble_lasts_until_the_next_reading() {
-        let mut fleet = Fleet::default();
-        fleet.report(1, hello("a", "x"), 0).unwrap();
-        fleet.report(1, AgentMessage::Trouble("ü".repeat(400)), 0).unwrap();
-        let delta = fleet.take_delta(0);
-        assert_eq!(delta.troubles.len(), 1);
-        assert!(delta.troubles[0].trouble.len() <= MOST_TROUBLE);
-        fleet.report(1, AgentMessage::Readings(vec![reading(1, 1)]), 0).unwrap();
-        assert_eq!(fleet.nodes().next().unwrap().trouble, None);
-    }
-
-    #[test]
-    fn a_node_that_booted_anew_starts_its_window_anew() {
-        let mut fleet = Fleet::default();
-        fleet.report(1, hello("a", "x"), 0).unwrap();
-        fleet.report(1, AgentMessage::Readings(vec![reading(1, 1)]), 0).unwrap();
-        fleet.report(2, hello("a", "x"), 0).unwrap();
-        assert_eq!(fleet.window(0).readings.len(), 1);
-        fleet.report(3, hello("a", "y"), 0).unwrap();
-        assert_eq!(fleet.window(0).readings.len(), 0);
-        assert_eq!(fleet.nodes().count(), 1);
-    }
-
-    #[test]
-    fn what_is_not_the_protocol_is_refused() {
-        let mut fleet = Fleet::default();
-        let silent = fleet.report(1, AgentMessage::Readings(vec![]), 0);
-        assert_eq!(silent, Err(Refusal::NoHello));
-        let AgentMessage::Hello(mut newer) = hello("a", "x") else { return };
-        newer.protocol = 9;
-        let refusal = fleet.report(1, AgentMessage::Hello(newer), 0).unwrap_err();
-        assert!(refusal.to_string().contains("protocol 9"), "{refusal}");
-        assert_eq!(fleet.window(77).readings.len(), 0);
-    }
-}
+mod tests;

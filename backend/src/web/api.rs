@@ -9,16 +9,16 @@ use actix_web::{HttpResponse, guard, web};
 use serde::Serialize;
 use serde_json::json;
 use shared::field::Kind;
-use shared::node::Liveness;
+use shared::node::Condition;
+use shared::overview::Standing;
 use shared::report::{AvailableReport, Report};
 use shared::survey::Survey;
-use shared::wire::NodeState;
 use shared::{Field, NodeFacts, NodeId, Sample, memory, rates};
 use tokio::time::timeout;
 
 use super::{State, error, wrong_method};
-use crate::head::HeadGone;
-use crate::head::fleet::NodeDetail;
+use crate::head::fleet::{NodeDetail, Numbered};
+use crate::head::{AsOf, HeadGone};
 
 /// A sweep takes a fraction of a second; a node that needs longer has other troubles.
 const USAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +31,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         ("/api/v1/nodes/{id}/explain", read().to(explain)),
         ("/api/v1/nodes/{id}/doctor", read().to(doctor)),
         ("/api/v1/nodes/{id}/usage", read().to(usage)),
+        ("/api/v1/nodes/{id}/readings", read().to(readings)),
         ("/api/v1/fields", read().to(fields)),
         ("/healthz", read().to(health)),
     ] {
@@ -51,10 +52,17 @@ struct NodesView<'a> {
 #[derive(Serialize)]
 struct NodeView<'a> {
     id: &'a str,
+    /// `live`, `late`, `stale`, `gone`, `never seen` or `refused`…
+    state: &'static str,
+    /// …since this time of the head's clock, in ms since 1970.
+    since_ms: u64,
+    /// Why it is refused.
+    refusal: Option<&'a str>,
     /// Whether its last reading is as young as it should be.
     live: bool,
     /// Why it gives no readings.
     trouble: Option<&'a str>,
+    labels: BTreeMap<&'a str, &'a str>,
     /// Since its last reading, in ms.
     age_ms: Option<u64>,
     /// Between two readings, in ms.
@@ -68,16 +76,24 @@ struct NodeView<'a> {
 }
 
 impl<'a> NodeView<'a> {
-    fn new(node: &'a NodeState, now_ms: u64) -> Self {
-        let age_ms = node.latest.as_ref().map(|latest| now_ms.saturating_sub(latest.at_ms));
-        let sample = node.latest.as_ref().map(|latest| &latest.sample);
+    fn new(node: &'a NodeDetail, now_ms: u64) -> Self {
+        let NodeDetail { state, standing, labels, .. } = node;
+        let sample = state.latest.as_ref().map(|latest| &latest.sample);
+        let (condition, since_ms) = condition(node, now_ms);
         Self {
-            id: node.id.as_str(),
-            live: is_live(node, now_ms),
-            trouble: node.trouble.as_deref(),
-            age_ms,
-            period_ms: node.period_ms,
-            facts: &node.facts,
+            id: state.id.as_str(),
+            state: condition.name(),
+            since_ms,
+            refusal: match standing {
+                Standing::Refused { why, .. } => Some(why),
+                _ => None,
+            },
+            live: condition == Condition::Live,
+            trouble: state.trouble.as_deref(),
+            labels: labels.iter().map(|l| (l.key.as_str(), l.value.as_str())).collect(),
+            age_ms: state.latest.as_ref().map(|latest| now_ms.saturating_sub(latest.at_ms)),
+            period_ms: state.period_ms,
+            facts: &state.facts,
             available: sample.and_then(AvailableReport::of),
             used: sample.and_then(memory::used),
             sample,
@@ -85,17 +101,15 @@ impl<'a> NodeView<'a> {
     }
 }
 
-fn is_live(node: &NodeState, now_ms: u64) -> bool {
-    node.latest.as_ref().is_some_and(|latest| {
-        let age_ms = now_ms.saturating_sub(latest.at_ms);
-        Liveness::of(age_ms, node.period_ms.into()) == Liveness::Live
-    })
+/// What a node is like, and since when.
+fn condition(node: &NodeDetail, now_ms: u64) -> (Condition, u64) {
+    let taken_ms = node.state.latest.as_ref().map(|latest| latest.at_ms);
+    Condition::of(&node.standing, taken_ms, node.state.period_ms.into(), now_ms)
 }
 
 async fn nodes(state: web::Data<State>) -> HttpResponse {
     match state.head.nodes().await {
-        Ok(nodes) => {
-            let now_ms = state.clock.now_ms();
+        Ok(AsOf { now_ms, of: nodes }) => {
             let nodes = nodes.iter().map(|node| NodeView::new(node, now_ms)).collect();
             fresh(&NodesView { now_ms, nodes })
         }
@@ -115,7 +129,7 @@ struct DetailView<'a> {
 }
 
 async fn node(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
-    let detail = match detail(&state, &id).await {
+    let AsOf { now_ms, of: detail } = match detail(&state, &id).await {
         Ok(detail) => detail,
         Err(response) => return response,
     };
@@ -126,25 +140,26 @@ async fn node(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
         (field.def().id, per_second)
     };
     fresh(&DetailView {
-        node: NodeView::new(&detail.state, state.clock.now_ms()),
+        node: NodeView::new(&detail, now_ms),
         rates: counters.map(rate).collect(),
         survey: detail.survey.as_ref(),
     })
 }
 
 async fn explain(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
-    match detail(&state, &id).await {
-        Ok(NodeDetail { state: NodeState { latest: Some(latest), facts, .. }, .. }) => {
-            fresh(&Report::of(&latest.sample, &facts))
-        }
-        Ok(_) => error(StatusCode::SERVICE_UNAVAILABLE, "this node has given no reading yet"),
-        Err(response) => response,
+    let detail = match detail(&state, &id).await {
+        Ok(detail) => detail.of,
+        Err(response) => return response,
+    };
+    match &detail.state.latest {
+        Some(latest) => fresh(&Report::of(&latest.sample, &detail.state.facts)),
+        None => error(StatusCode::SERVICE_UNAVAILABLE, "this node has given no reading yet"),
     }
 }
 
 async fn doctor(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
     match detail(&state, &id).await {
-        Ok(NodeDetail { survey: Some(survey), .. }) => fresh(&survey.findings),
+        Ok(AsOf { of: NodeDetail { survey: Some(survey), .. }, .. }) => fresh(&survey.findings),
         Ok(_) => error(StatusCode::SERVICE_UNAVAILABLE, "this node has not been looked around yet"),
         Err(response) => response,
     }
@@ -153,13 +168,50 @@ async fn doctor(state: web::Data<State>, id: web::Path<String>) -> HttpResponse 
 /// Asks the node, and waits for its answer.
 async fn usage(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
     let id = match detail(&state, &id).await {
-        Ok(detail) => detail.state.id,
+        Ok(detail) => detail.of.state.id,
         Err(response) => return response,
     };
     match timeout(USAGE_TIMEOUT, state.head.usage(id)).await {
         Ok(Ok(usage)) => fresh(&usage),
         _ => error(StatusCode::SERVICE_UNAVAILABLE, "this node does not answer; try again"),
     }
+}
+
+/// A reading as scripts see it.
+#[derive(Serialize)]
+struct ReadingView<'a> {
+    /// Its number, which rises by one with each reading of a boot.
+    seq: u64,
+    /// The boot that the number and the uptime count in.
+    boot: Option<&'a str>,
+    /// When it was taken, by the head's clock: ms since 1970.
+    at_ms: u64,
+    /// When it was taken, by the node's monotonic clock: µs since it booted.
+    uptime_us: u64,
+    sample: &'a Sample,
+}
+
+impl<'a> ReadingView<'a> {
+    fn of(numbered: &'a Numbered) -> Self {
+        let Numbered { boot, seq, reading } = numbered;
+        Self {
+            seq: *seq,
+            boot: boot.as_deref(),
+            at_ms: reading.at_ms,
+            uptime_us: reading.uptime_us,
+            sample: &reading.sample,
+        }
+    }
+}
+
+/// The last five minutes of a node, oldest first.
+async fn readings(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
+    let id = match detail(&state, &id).await {
+        Ok(detail) => detail.of.state.id,
+        Err(response) => return response,
+    };
+    let Ok(Some(readings)) = state.head.readings(id).await else { return stopping() };
+    fresh(&readings.iter().map(ReadingView::of).collect::<Vec<_>>())
 }
 
 /// The field table, for whoever shows fields.
@@ -181,7 +233,7 @@ async fn fields() -> HttpResponse {
 }
 
 /// What the head knows of the node named `id`, or the answer that says why it knows nothing.
-async fn detail(state: &State, id: &str) -> Result<NodeDetail, HttpResponse> {
+async fn detail(state: &State, id: &str) -> Result<AsOf<NodeDetail>, HttpResponse> {
     let unknown = || {
         let message = format!("there is no node {id:?}; /api/v1/nodes lists them");
         error(StatusCode::NOT_FOUND, message)
@@ -195,9 +247,9 @@ async fn detail(state: &State, id: &str) -> Result<NodeDetail, HttpResponse> {
 
 async fn health(state: web::Data<State>) -> HttpResponse {
     match state.head.nodes().await {
-        Ok(nodes) => {
-            let now_ms = state.clock.now_ms();
-            let live = nodes.iter().filter(|node| is_live(node, now_ms)).count();
+        Ok(AsOf { now_ms, of: nodes }) => {
+            let is_live = |node: &&NodeDetail| condition(node, now_ms).0 == Condition::Live;
+            let live = nodes.iter().filter(is_live).count();
             fresh(&json!({ "status": "ok", "nodes": nodes.len(), "live": live }))
         }
         Err(HeadGone) => stopping(),

@@ -1,4 +1,4 @@
-//! The feed, over WebSockets.
+//! The feed, over WebSockets, and what all WebSockets share.
 
 use std::io;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use actix_ws::{
     AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Closed, ProtocolError,
     Session,
 };
+use serde::Deserialize;
 use shared::wire::{self, Encoding, FeedRequest};
 use tokio::time::{Instant, interval, timeout};
 
@@ -17,41 +18,82 @@ use super::api::stopping;
 use super::bounded::bounded;
 use super::{STUCK, State, error, wrong_method};
 use crate::head::Head;
-use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS};
+use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS, View};
 
 /// Bytes of one request at most.
 const MOST_REQUEST: usize = 4096;
 /// Between two pings.
 const PING: Duration = Duration::from_secs(5);
-/// Without a sign of life for this long, a follower is gone.
-const SILENCE: Duration = Duration::from_secs(15);
+/// Without a sign of life for this long, a follower is gone. One that is only held up, as a page in
+/// the background is, finds itself where it was.
+const SILENCE: Duration = Duration::from_secs(90);
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let other = web::to(async || wrong_method("GET"));
     config.service(web::resource("/api/v1/feed").route(web::get().to(feed)).default_service(other));
 }
 
-async fn feed(
-    state: web::Data<State>,
-    request: HttpRequest,
+/// A WebSocket that was just opened.
+pub(super) struct Opened {
+    pub(super) response: HttpResponse,
+    pub(super) session: Session,
+    pub(super) messages: AggregatedMessageStream,
+    pub(super) encoding: Encoding,
+}
+
+/// Opens a WebSocket whose messages have at most `most` bytes; an error is the answer to a request
+/// that wants none.
+pub(super) async fn open(
+    request: &HttpRequest,
     body: web::Payload,
-) -> actix_web::Result<HttpResponse> {
+    most: usize,
+) -> actix_web::Result<Result<Opened, HttpResponse>> {
     let protocols = Encoding::ALL.map(Encoding::subprotocol);
-    let body = bounded(&request, body, MOST_REQUEST).await?;
+    let body = bounded(request, body, most).await?;
     let Ok((response, session, messages)) =
-        actix_ws::handle_with_protocols(&request, body, &protocols)
+        actix_ws::handle_with_protocols(request, body, &protocols)
     else {
         let message = format!("this is a WebSocket; connect with one of {}", protocols.join(", "));
         let mut response = error(StatusCode::UPGRADE_REQUIRED, message);
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-        return Ok(response);
+        return Ok(Err(response));
     };
     let chosen = response.headers().get("Sec-WebSocket-Protocol");
     let encoding = Encoding::ALL
         .into_iter()
         .find(|encoding| chosen.is_some_and(|chosen| chosen == encoding.subprotocol()))
         .unwrap_or(Encoding::Json);
-    let following = match state.head.follow(encoding).await {
+    let messages =
+        messages.max_frame_size(most).aggregate_continuations().max_continuation_size(most);
+    Ok(Ok(Opened { response, session, messages, encoding }))
+}
+
+/// What a follower asks for in the address.
+#[derive(Default, Deserialize)]
+struct Asked {
+    view: Option<String>,
+}
+
+async fn feed(
+    state: web::Data<State>,
+    asked: web::Query<Asked>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> actix_web::Result<HttpResponse> {
+    let view = match asked.view.as_deref() {
+        None | Some("full") => View::Full,
+        Some("overview") => View::Overview,
+        Some(other) => {
+            let message = format!("there is no view {other:?}; there are full and overview");
+            return Ok(error(StatusCode::BAD_REQUEST, message));
+        }
+    };
+    let Opened { response, session, messages, encoding } =
+        match open(&request, body, MOST_REQUEST).await? {
+            Ok(opened) => opened,
+            Err(response) => return Ok(response),
+        };
+    let following = match state.head.follow(encoding, view).await {
         Ok(Some(following)) => following,
         Ok(None) => {
             let message = format!("{MOST_FOLLOWERS} follow this head already; close one of them");
@@ -59,10 +101,6 @@ async fn feed(
         }
         Err(_) => return Ok(stopping()),
     };
-    let messages = messages
-        .max_frame_size(MOST_REQUEST)
-        .aggregate_continuations()
-        .max_continuation_size(MOST_REQUEST);
     rt::spawn(talk(session, messages, following, encoding, state.head.clone()));
     Ok(response)
 }
@@ -102,7 +140,7 @@ async fn talk(
                             break end;
                         }
                     }
-                    Some(Err(error)) => break Some(broken(&error)),
+                    Some(Err(error)) => break Some(broken(&error, MOST_REQUEST)),
                     None => break None,
                 }
             }
@@ -118,8 +156,8 @@ async fn talk(
     is_taken(session.close(end)).await;
 }
 
-/// Whether the follower takes what is sent, in time.
-async fn is_taken(sending: impl Future<Output = Result<(), Closed>>) -> bool {
+/// Whether the other side takes what is sent, in time.
+pub(super) async fn is_taken(sending: impl Future<Output = Result<(), Closed>>) -> bool {
     matches!(timeout(STUCK, sending).await, Ok(Ok(())))
 }
 
@@ -165,7 +203,8 @@ async fn take(
     }
 }
 
-fn broken(error: &ProtocolError) -> CloseReason {
+/// Why a connection that fails so is closed, where messages have at most `most` bytes.
+pub(super) fn broken(error: &ProtocolError, most: usize) -> CloseReason {
     match error {
         ProtocolError::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             reason(CloseCode::Invalid, "this text is not UTF-8")
@@ -173,14 +212,14 @@ fn broken(error: &ProtocolError) -> CloseReason {
         // As Io come frames that are too large, one by one or together, and an end that nobody can
         // be told.
         ProtocolError::Overflow | ProtocolError::Io(_) => {
-            reason(CloseCode::Size, &format!("a request has at most {MOST_REQUEST} bytes"))
+            reason(CloseCode::Size, &format!("a message has at most {most} bytes"))
         }
         error => reason(CloseCode::Protocol, &error.to_string()),
     }
 }
 
 /// A close frame holds 123 bytes of reason (RFC 6455 §5.5).
-fn reason(code: CloseCode, description: &str) -> CloseReason {
+pub(super) fn reason(code: CloseCode, description: &str) -> CloseReason {
     let description = &description[..description.floor_char_boundary(123)];
     CloseReason { code, description: Some(description.into()) }
 }

@@ -1,0 +1,135 @@
+//! The ways to the agents: what is asked of them, what they are told they need not keep, and the
+//! scripts that wait for what they find.
+
+use std::collections::HashMap;
+
+use shared::NodeId;
+use shared::run::Span;
+use shared::usage::Usage;
+use shared::wire::{AgentRequest, Welcome};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
+
+use super::fleet::{LinkId, Refusal};
+use super::spans::Spans;
+
+/// Requests that may wait for one agent.
+const QUEUE: usize = 8;
+/// Scripts at most that wait for a sweep.
+const MOST_WAITING: usize = 64;
+/// Each agent is told what is held once in so many rounds of [`Links::tell_some`]; a round is a
+/// tenth of a second, and a sign of life is due every 3 s.
+const ROUNDS: u64 = 20;
+
+struct Link {
+    /// The id that its token gives the node.
+    known_as: Option<NodeId>,
+    requests: mpsc::Sender<AgentRequest>,
+    /// What it has not been told yet that is held.
+    held: Spans,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Links {
+    last: LinkId,
+    links: HashMap<LinkId, Link>,
+    waiting: Vec<(u32, oneshot::Sender<Usage>)>,
+    round: u64,
+}
+
+impl Links {
+    pub(super) fn connect(
+        &mut self,
+        known_as: Option<NodeId>,
+    ) -> (LinkId, mpsc::Receiver<AgentRequest>) {
+        self.last += 1;
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        self.links.insert(self.last, Link { known_as, requests, held: Spans::default() });
+        (self.last, receiver)
+    }
+
+    /// Whether `link` is still served.
+    pub(super) fn has(&self, link: LinkId) -> bool {
+        self.links.contains_key(&link)
+    }
+
+    pub(super) fn known_as(&self, link: LinkId) -> Option<&NodeId> {
+        self.links.get(&link)?.known_as.as_ref()
+    }
+
+    pub(super) fn drop(&mut self, link: LinkId) {
+        self.links.remove(&link);
+    }
+
+    /// Ends a link, and says why.
+    pub(super) fn refuse(&mut self, link: LinkId, refusal: &Refusal) {
+        if let Some(link) = self.links.remove(&link) {
+            let (why, retry_ms) = (refusal.to_string(), refusal.retry_ms());
+            // One that takes nothing learns it when it comes back.
+            link.requests.try_send(AgentRequest::Refused { why, retry_ms }).ok();
+        }
+    }
+
+    pub(super) fn welcome(&self, link: LinkId, welcome: Welcome) {
+        if let Some(link) = self.links.get(&link) {
+            link.requests.try_send(AgentRequest::Welcome(welcome)).ok();
+        }
+    }
+
+    /// Lets the agent behind `link` look who has its node's memory. It is asked again: one that finds
+    /// no room is no loss.
+    pub(super) fn look(&self, link: LinkId) {
+        if let Some(link) = self.links.get(&link) {
+            link.requests.try_send(AgentRequest::Look {}).ok();
+        }
+    }
+
+    /// Remembers to tell the agent behind `link` that `span` is held; `now` if it waits for that.
+    pub(super) fn hold(&mut self, link: LinkId, span: Span, now: bool) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.held.add(span);
+            if now {
+                link.tell();
+            }
+        }
+    }
+
+    /// Tells a part of the agents what is held, so that each hears of it, and that the head is alive,
+    /// in time. Gives the links that have ended meanwhile.
+    pub(super) fn tell_some(&mut self) -> Vec<LinkId> {
+        self.round += 1;
+        let round = self.round;
+        let due = self.links.iter_mut().filter(|(id, _)| (*id + round).is_multiple_of(ROUNDS));
+        due.filter_map(|(&id, link)| link.tell().is_none().then_some(id)).collect()
+    }
+
+    /// Lets a script wait for the next sweep over `node`. An error is that too many wait.
+    pub(super) fn wait(&mut self, node: u32, link: LinkId, answer: oneshot::Sender<Usage>) {
+        self.waiting.retain(|(_, answer)| !answer.is_closed());
+        if self.waiting.len() < MOST_WAITING {
+            self.waiting.push((node, answer));
+            self.look(link);
+        }
+    }
+
+    /// Passes a sweep over `node` on to those who wait for it.
+    pub(super) fn answer(&mut self, node: u32, usage: &Usage) {
+        for (_, answer) in self.waiting.extract_if(.., |(other, _)| *other == node) {
+            answer.send(usage.clone()).ok();
+        }
+    }
+}
+
+impl Link {
+    /// `None` if it has ended.
+    fn tell(&mut self) -> Option<()> {
+        match self.requests.try_reserve() {
+            Ok(place) => place.send(AgentRequest::Held { spans: self.held.take() }),
+            // It is told later.
+            Err(TrySendError::Full(())) => {}
+            Err(TrySendError::Closed(())) => return None,
+        }
+        Some(())
+    }
+}
