@@ -35,12 +35,42 @@ pub enum Error {
         /// All that are settings.
         known: String,
     },
-    /// An address beyond this machine, without saying that plain HTTP is meant.
+    /// An address beyond this machine, without TLS and without saying that plain HTTP is meant.
     #[error(
-        "{0} can be reached from other machines, and this version serves plain HTTP without a \
-         password; say --insecure-http if that is meant, or listen on 127.0.0.1"
+        "{0} can be reached from other machines, and would serve them plain HTTP; leave --tls=false \
+         out, or say --insecure-http if that is meant"
     )]
     Exposed(SocketAddr),
+    /// A certificate without its key, or the other way round.
+    #[error("tls_cert and tls_key belong together; give both, or neither")]
+    HalfACertificate,
+    /// A certificate or its key cannot be used.
+    #[error("cannot serve TLS with {}: {reason}", .path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What must be kept cannot be.
+    #[error("cannot keep data in {}; choose a directory of your own with --data-dir", .path.display())]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of this program's own cannot be read, or has been tampered with.
+    #[error("{} cannot be used; mend it, or remove it and begin anew", .path.display())]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// What was asked for cannot be, and the message says why.
+    #[error("{0}")]
+    Refused(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}; choose another address with --listen ADDR:PORT")]
     Listen {
@@ -87,11 +117,16 @@ impl Error {
             | Self::Settings { .. }
             | Self::Environment { .. }
             | Self::Exposed(_)
+            | Self::HalfACertificate
+            | Self::Refused(_)
             | Self::WhichNode { .. } => 2,
             Self::Listen { .. }
             | Self::Probe(_)
             | Self::Server(_)
             | Self::Ask { .. }
+            | Self::Certificate { .. }
+            | Self::Data { .. }
+            | Self::Kept { .. }
             | Self::Output(_) => 1,
         }
     }

@@ -12,6 +12,10 @@
 //! * [`ask`]: asks a head over HTTP.
 //! * [`table`]: tables and paragraphs for the terminal.
 //! * [`doctor`]: `headroom doctor`: why a number is missing or misleads, and what helps.
+//! * [`tokens`]: who may report, and `headroom token`.
+//! * [`tls`]: certificates, and who trusts them.
+//! * [`secrets`]: random bytes, digests, and files that nobody else may read.
+//! * [`here`]: what this machine is called, and where it is reached.
 //! * [`serve`]: puts agent, head and web together until a signal ends them.
 //! * [`clock`]: the clocks of this machine.
 //! * [`error`]: why a command ended, and with which exit code.
@@ -28,7 +32,11 @@ pub mod error;
 pub mod explain;
 pub mod free;
 pub mod head;
+pub mod here;
 pub mod probe;
+pub mod secrets;
 pub mod serve;
 pub mod table;
+pub mod tls;
+pub mod tokens;
 pub mod web;

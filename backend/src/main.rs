@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
+use headroom::tokens::command as token;
 use headroom::{config, doctor, explain, free, serve};
 
 fn main() -> ExitCode {
@@ -25,5 +26,6 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Free(args) => free::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Token(command) => token::run(command),
     }
 }

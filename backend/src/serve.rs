@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use actix_web::rt;
 use tokio::signal;
+use tokio::sync::watch;
 
 use crate::clock::WallClock;
 use crate::config::Config;
 use crate::error::{Error, tell};
 use crate::head::Head;
+use crate::head::fleet::Expected;
 use crate::probe::Probe;
+use crate::tokens::{Issued, Tokens};
 use crate::web::{self, State};
 use crate::{agent, head};
 
@@ -21,6 +24,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
     // What cannot be read now is more likely a wrong flag than a passing trouble.
     Probe::open(&config.roots).read()?;
+    let tokens = Tokens::open(&config.data_dir)?;
     let result = rt::System::new().block_on(async {
         let clock = WallClock::start();
         let (head, task) = head::new(web::BUILD.into(), move || clock.now_ms());
@@ -30,7 +34,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
             rt::spawn(agent::run(config.roots.clone(), config.period_ms, link));
         }
         rt::spawn(keep_time(head.clone(), clock));
-        let state = State { head: head.clone() };
+        rt::spawn(tokens.clone().keep_up());
+        rt::spawn(keep_tokens(head.clone(), tokens.changes()));
+        let state = State { head: head.clone(), tokens };
         let mut host_names = config.host_names.clone();
         host_names.extend(sysinfo::System::host_name().ok());
         let server = web::server(listener, state, host_names)?;
@@ -49,6 +55,22 @@ pub fn run(config: &Config) -> Result<(), Error> {
         Ok(())
     });
     result.map_err(Error::Server)
+}
+
+/// Tells the head which nodes have tokens, now and whenever that changes.
+async fn keep_tokens(head: Head, mut changes: watch::Receiver<Vec<Issued>>) {
+    changes.mark_changed();
+    while changes.changed().await.is_ok() {
+        let expected = |issued: &Issued| Expected {
+            id: issued.name.clone(),
+            created_ms: issued.created_ms,
+            used: issued.bound_ms.is_some(),
+        };
+        let list = changes.borrow_and_update().iter().map(expected).collect();
+        if head.expect(list).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Between two looks at the time of day.

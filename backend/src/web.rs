@@ -1,5 +1,6 @@
 //! Serves what the head knows: the page, the feed, and JSON for scripts. Never reads a node.
 
+mod agents;
 mod api;
 mod bounded;
 mod guard;
@@ -18,6 +19,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
 
 use crate::head::Head;
+use crate::tokens::Tokens;
 
 pub use page::BUILD;
 
@@ -25,6 +27,8 @@ pub use page::BUILD;
 pub struct State {
     /// The way to the head.
     pub head: Head,
+    /// Who may report.
+    pub tokens: Tokens,
 }
 
 /// Browsers load nothing from elsewhere, run no inline script, and show the page in no frame.
@@ -52,6 +56,7 @@ pub fn server(listener: TcpListener, state: State, host_names: Vec<String>) -> i
             )
             .configure(api::routes)
             .configure(socket::routes)
+            .configure(agents::routes)
             .configure(page::routes)
     })
     // One thread carries thousands of requests a second, and each wakes four times a second even when

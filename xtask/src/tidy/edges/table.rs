@@ -55,7 +55,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "web"),
-        uses: Some(&["clock", "config", "error", "head"]),
+        uses: Some(&["clock", "config", "error", "head", "tokens"]),
         never: &["std::fs", "sysinfo"],
         texts: &["/proc", "/sys"],
         because: "web serves what head knows and never reads a node",
@@ -96,6 +96,34 @@ pub(super) const MODULES: &[Module] = &[
         because: "ask knows heads by their addresses, and reads no node",
     },
     Module {
+        at: (BACKEND, "tokens"),
+        uses: Some(&["clock", "config", "error", "here", "secrets", "table", "tls"]),
+        never: &["actix_web", "actix_ws", "std::net"],
+        texts: &["/proc", "/sys"],
+        because: "tokens knows who may report, not how they come",
+    },
+    Module {
+        at: (BACKEND, "tls"),
+        uses: Some(&["error", "secrets"]),
+        never: &["actix_web", "actix_ws", "std::net", "tokio"],
+        texts: &["/proc", "/sys"],
+        because: "tls knows certificates, and opens no connection",
+    },
+    Module {
+        at: (BACKEND, "here"),
+        uses: Some(&["config"]),
+        never: &["actix_web", "actix_ws", "std::fs", "tokio"],
+        texts: &["/proc", "/sys"],
+        because: "here knows names and addresses of this machine, and talks to nobody",
+    },
+    Module {
+        at: (BACKEND, "secrets"),
+        uses: Some(&[]),
+        never: &["std::net", "tokio", "actix_web", "actix_ws"],
+        texts: &["/proc", "/sys"],
+        because: "secrets is a leaf",
+    },
+    Module {
         at: (BACKEND, "table"),
         uses: Some(&[]),
         never: &[],
@@ -118,7 +146,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "config"),
-        uses: Some(&["error", "probe"]),
+        uses: Some(&["error", "probe", "tls"]),
         never: &[],
         texts: &[],
         because: "config knows what is set and not who acts on it",

@@ -1,0 +1,367 @@
+//! The settings of a head.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{env, fs, io};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::RootArgs;
+use crate::error::Error;
+use crate::probe::Roots;
+use crate::tls::Files;
+
+/// The settings file that is read if none is named and this one is there.
+pub const DEFAULT_FILE: &str = "/etc/headroom/headroom.toml";
+
+/// The options of `headroom serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Read settings from this TOML file [default: /etc/headroom/headroom.toml, if it is there].
+    #[arg(long, env = "HEADROOM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The settings that the file may hold too.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// The trees to read.
+    #[command(flatten)]
+    pub roots: RootArgs,
+}
+
+/// The settings of `headroom serve`. `None` is what was not said here.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Serve on this address [default: 127.0.0.1:8080]. Port 0 takes one that is free.
+    #[arg(long, env = "HEADROOM_LISTEN", value_name = "ADDR:PORT")]
+    pub listen: Option<Listen>,
+    /// Serve plain HTTP on an address that other machines reach.
+    #[arg(
+        long, env = "HEADROOM_INSECURE_HTTP", value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub insecure_http: Option<bool>,
+    /// A name under which browsers reach this head, besides its host name, localhost, names in
+    /// .local and IP addresses. Can be given several times, or separated by commas.
+    #[arg(long, env = "HEADROOM_HOST_NAMES", value_name = "NAME", value_delimiter = ',')]
+    pub host_names: Vec<String>,
+    /// Where tokens, the password and this head's certificate are kept [default:
+    /// /var/lib/headroom for root, else $XDG_STATE_HOME/headroom or ~/.local/state/headroom].
+    #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Serve TLS [default: on any address that other machines reach].
+    #[arg(
+        long, env = "HEADROOM_TLS", value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub tls: Option<bool>,
+    /// Serve with this certificate (PEM, with those that signed it after it), not one of this head's
+    /// own.
+    #[arg(long, env = "HEADROOM_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, env = "HEADROOM_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Let everybody who reaches this head see it; only who signs in changes anything.
+    #[arg(
+        long, env = "HEADROOM_ANONYMOUS_READ", value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub anonymous_read: Option<bool>,
+    /// Believe reverse proxies at these addresses who their client is (X-Forwarded-For and
+    /// X-Forwarded-Proto). A password is needed then, also on this machine.
+    #[arg(long, env = "HEADROOM_TRUSTED_PROXIES", value_name = "ADDR", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Connections at most, of all together [default: 2048].
+    #[arg(long, env = "HEADROOM_MAX_CONNECTIONS", value_name = "COUNT")]
+    pub max_connections: Option<NonZeroU32>,
+    /// Connections at most from one address that is no trusted proxy [default: 128].
+    #[arg(long, env = "HEADROOM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    pub max_connections_per_address: Option<NonZeroU32>,
+    /// Milliseconds between two readings, 50 to 60000 [default: 1000].
+    #[arg(long, env = "HEADROOM_PERIOD_MS", value_name = "MS")]
+    pub period_ms: Option<PeriodMs>,
+    /// As a flag it belongs to [`RootArgs`].
+    #[arg(skip)]
+    pub proc_root: Option<PathBuf>,
+    /// As a flag it belongs to [`RootArgs`].
+    #[arg(skip)]
+    pub sys_root: Option<PathBuf>,
+}
+
+/// An address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Listen(pub SocketAddr);
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            format!("{text:?} is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+        })
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// A time between two readings, in ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct PeriodMs(pub u32);
+
+impl TryFrom<u32> for PeriodMs {
+    type Error = String;
+
+    fn try_from(ms: u32) -> Result<Self, String> {
+        if (50..=60_000).contains(&ms) {
+            Ok(Self(ms))
+        } else {
+            Err(format!("{ms} is not a period of 50 to 60000 ms"))
+        }
+    }
+}
+
+impl FromStr for PeriodMs {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ms: u32 = text.parse().map_err(|_| format!("{text:?} is not a number of ms"))?;
+        ms.try_into()
+    }
+}
+
+/// What `headroom serve` runs with, once every source of settings has been heard.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Names under which browsers may reach this head; see [`Settings::host_names`].
+    pub host_names: Vec<String>,
+    /// Where secrets are kept.
+    pub data_dir: PathBuf,
+    /// How connections are protected.
+    pub transport: Transport,
+    /// Whether everybody may read.
+    pub anonymous_read: bool,
+    /// Proxies that are believed; see [`Settings::trusted_proxies`].
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Connections at most, of all together.
+    pub max_connections: u32,
+    /// Connections at most from one address.
+    pub max_connections_per_address: u32,
+    /// Milliseconds between two readings.
+    pub period_ms: u32,
+    /// The trees to read.
+    pub roots: Roots,
+}
+
+/// How connections to a head are protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Not at all.
+    Plain,
+    /// With a certificate of the head's own.
+    OwnCertificate,
+    /// With a certificate that was given.
+    Given(Files),
+}
+
+impl Transport {
+    /// Whether connections are protected.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        *self != Self::Plain
+    }
+}
+
+impl Config {
+    /// Whether others than the users of this machine may reach this head.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        !self.listen.ip().is_loopback() || !self.trusted_proxies.is_empty()
+    }
+}
+
+impl ServeArgs {
+    /// Puts flags and environment over the settings file, and that over the defaults.
+    pub fn resolve(self) -> Result<Config, Error> {
+        let file = read_file(self.config.as_deref())?;
+        let said = self.settings;
+        let listen = said.listen.or(file.listen).map_or(([127, 0, 0, 1], 8080).into(), |l| l.0);
+        let insecure_http = said.insecure_http.or(file.insecure_http).unwrap_or(false);
+        let tls = said.tls.or(file.tls);
+        let transport = match (said.tls_cert.or(file.tls_cert), said.tls_key.or(file.tls_key)) {
+            (Some(certificate), Some(key)) if tls != Some(false) => {
+                Transport::Given(Files { certificate, key })
+            }
+            (Some(_), None) | (None, Some(_)) => return Err(Error::HalfACertificate),
+            _ if tls.unwrap_or(!listen.ip().is_loopback() && !insecure_http) => {
+                Transport::OwnCertificate
+            }
+            _ => Transport::Plain,
+        };
+        if !listen.ip().is_loopback() && !transport.is_tls() && !insecure_http {
+            return Err(Error::Exposed(listen));
+        }
+        let roots = RootArgs {
+            proc_root: self.roots.proc_root.or(file.proc_root),
+            sys_root: self.roots.sys_root.or(file.sys_root),
+        };
+        let count = |said: Option<NonZeroU32>, file: Option<NonZeroU32>, default| {
+            said.or(file).map_or(default, NonZeroU32::get)
+        };
+        Ok(Config {
+            listen,
+            host_names: first(said.host_names, file.host_names),
+            data_dir: data_dir(said.data_dir.or(file.data_dir)),
+            transport,
+            anonymous_read: said.anonymous_read.or(file.anonymous_read).unwrap_or(false),
+            trusted_proxies: first(said.trusted_proxies, file.trusted_proxies),
+            max_connections: count(said.max_connections, file.max_connections, 2048),
+            max_connections_per_address: count(
+                said.max_connections_per_address,
+                file.max_connections_per_address,
+                128,
+            ),
+            period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
+            roots: roots.resolve(),
+        })
+    }
+}
+
+fn first<T>(said: Vec<T>, file: Vec<T>) -> Vec<T> {
+    if said.is_empty() { file } else { said }
+}
+
+/// Where a head keeps its data: for commands that change them.
+#[derive(Args, Clone, Debug)]
+pub struct DataArgs {
+    /// Read the head's settings from this TOML file [default: /etc/headroom/headroom.toml, if it is
+    /// there].
+    #[arg(long, env = "HEADROOM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the head keeps its data [default: as for `serve`].
+    #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// The directory that is meant.
+    pub fn resolve(self) -> Result<PathBuf, Error> {
+        let file = read_file(self.config.as_deref())?;
+        Ok(data_dir(self.data_dir.or(file.data_dir)))
+    }
+}
+
+fn data_dir(said: Option<PathBuf>) -> PathBuf {
+    let of_system = || PathBuf::from("/var/lib/headroom");
+    let of_user = || {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
+        Some(state?.join("headroom"))
+    };
+    #[cfg(unix)]
+    let is_root = rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    let is_root = false;
+    said.or_else(|| of_user().filter(|_| !is_root)).unwrap_or_else(of_system)
+}
+
+/// A file that is named must be there; the default one may be missing.
+fn read_file(named: Option<&Path>) -> Result<Settings, Error> {
+    let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Settings::default());
+        }
+        Err(source) => return Err(Error::SettingsFile { path: path.into(), source }),
+    };
+    toml::from_str(&text)
+        .map_err(|source| Error::Settings { path: path.into(), source: Box::new(source) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Cli;
+    use clap::Parser as _;
+
+    fn resolve(args: &[&str]) -> Result<Config, String> {
+        let cli =
+            Cli::try_parse_from(["headroom"].iter().chain(args)).map_err(|e| e.to_string())?;
+        cli.serve.resolve().map_err(|error| error.chain().to_string())
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_that_over_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("headroom.toml");
+        fs::write(&path, "period_ms = 2000\nlisten = \"127.0.0.1:9\"\nproc_root = \"/p\"\n")
+            .unwrap();
+        let config = resolve(&["--config", path.to_str().unwrap(), "--period-ms", "100"]).unwrap();
+        assert_eq!(config.period_ms, 100);
+        assert_eq!(config.listen.port(), 9);
+        assert_eq!(config.roots.proc, Path::new("/p"));
+        assert_eq!(config.roots.sys, Path::new("/sys"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("headroom.toml");
+        for (text, complaint) in [
+            ("perriod_ms = 1", "unknown field `perriod_ms`"),
+            ("period_ms = 1", "1 is not a period"),
+            ("listen = \"here\"", "\"here\" is not an address"),
+            ("listen", "TOML parse error"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = resolve(&["--config", path.to_str().unwrap()]).unwrap_err();
+            assert!(error.contains(complaint) && error.contains("headroom.toml"), "{error}");
+        }
+        let error = resolve(&["--config", "/no/such.toml"]).unwrap_err();
+        assert!(error.contains("/no/such.toml"), "{error}");
+    }
+
+    #[test]
+    fn other_machines_are_served_plain_http_only_when_that_is_said() {
+        let transport = |args: &[&str]| resolve(args).map(|config| config.transport);
+        let outside = "0.0.0.0:8443";
+        let error = transport(&["--listen", outside, "--tls=false"]).unwrap_err();
+        assert!(error.contains("--insecure-http"), "{error}");
+        for (args, expected) in [
+            (&["--listen", outside][..], Transport::OwnCertificate),
+            (&["--listen", outside, "--insecure-http"], Transport::Plain),
+            (&["--listen", "[::1]:8080"], Transport::Plain),
+            (&["--listen", "[::1]:8080", "--tls"], Transport::OwnCertificate),
+            (
+                &["--tls-cert", "c", "--tls-key", "k"],
+                Transport::Given(Files { certificate: "c".into(), key: "k".into() }),
+            ),
+        ] {
+            assert_eq!(transport(args).unwrap(), expected, "{args:?}");
+        }
+        let error = transport(&["--tls-cert", "c"]).unwrap_err();
+        assert!(error.contains("tls_key"), "{error}");
+    }
+
+    #[test]
+    fn who_is_exposed() {
+        let exposed = |args: &[&str]| resolve(args).unwrap().is_exposed();
+        assert!(!exposed(&[]));
+        assert!(exposed(&["--listen", "192.168.1.2:1"]));
+        assert!(exposed(&["--trusted-proxies", "127.0.0.1,::1"]));
+    }
+}

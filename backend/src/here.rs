@@ -1,0 +1,93 @@
+//! What this machine is called, and where others reach it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use sysinfo::Networks;
+
+use crate::config::Config;
+
+/// The name of this machine, if it has one.
+#[must_use]
+pub fn host_name() -> Option<String> {
+    sysinfo::System::host_name().ok().filter(|name| !name.is_empty())
+}
+
+/// Every name and address by which browsers may reach this machine, `more` among them.
+#[must_use]
+pub fn names(more: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = more.to_vec();
+    if let Some(name) = host_name() {
+        let short = name.split('.').next().unwrap_or(&name);
+        names.push(format!("{short}.local"));
+        names.push(name);
+    }
+    names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    names.extend(addresses().map(|address| address.to_string()));
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.to_ascii_lowercase()));
+    names
+}
+
+/// Where an agent reaches the head that runs with `config`.
+#[must_use]
+pub fn url(config: &Config) -> String {
+    let address = match config.listen.ip() {
+        any if any.is_unspecified() => address().unwrap_or(any),
+        address => address,
+    };
+    let scheme = if config.transport.is_tls() { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(address, config.listen.port()))
+}
+
+/// The address under which others reach this machine most likely: the one that it would itself use for
+/// going elsewhere, or the first there is.
+fn address() -> Option<IpAddr> {
+    // Nothing is sent: to connect a datagram socket is to choose the way.
+    let route = |from: IpAddr, to: IpAddr| {
+        let socket = UdpSocket::bind((from, 0)).ok()?;
+        socket.connect((to, 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip()).filter(is_elsewhere)
+    };
+    // Addresses for documentation, which are nowhere (RFC 5737, RFC 3849).
+    let v4 = Ipv4Addr::new(192, 0, 2, 1).into();
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into();
+    route(Ipv4Addr::UNSPECIFIED.into(), v4)
+        .or_else(|| addresses().find(IpAddr::is_ipv4))
+        .or_else(|| route(Ipv6Addr::UNSPECIFIED.into(), v6))
+        .or_else(|| addresses().next())
+}
+
+/// Addresses of this machine that others may reach.
+fn addresses() -> impl Iterator<Item = IpAddr> {
+    let networks = Networks::new_with_refreshed_list().ok();
+    let mut all: Vec<_> = networks
+        .iter()
+        .flat_map(|networks| networks.iter())
+        .flat_map(|(_, network)| network.ip_networks().iter().map(|network| network.addr))
+        .filter(is_elsewhere)
+        .collect();
+    all.sort_unstable();
+    all.into_iter()
+}
+
+/// Whether it is neither this machine's alone nor of one wire (`fe80::…`, which needs its name).
+fn is_elsewhere(address: &IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !address.is_loopback() && !address.is_unspecified() && !is_link_local
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_once() {
+        let names = names(&["Dash.example.org".into(), "localhost".into()]);
+        for name in ["Dash.example.org", "localhost", "127.0.0.1", "::1"] {
+            assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{names:?}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `tokens.json`: what is kept of tokens, and how it is changed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use shared::NodeId;
+
+use crate::error::Error;
+use crate::secrets::{self, hex, random, sha256, unhex};
+
+/// Tokens at most: as many nodes as a head carries, and some.
+const MOST: usize = 20_000;
+/// What a token starts with, so that people and scanners for leaked secrets know it when they see it.
+const PREFIX: &str = "hrt_";
+
+/// What is kept of a token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) name: NodeId,
+    /// The SHA-256 of the token.
+    #[serde(serialize_with = "write_hex", deserialize_with = "read_hex")]
+    pub(super) hash: [u8; 32],
+    pub(super) created_ms: u64,
+    pub(super) bound: Option<Bound>,
+}
+
+/// The machine that used a token first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Bound {
+    #[serde(serialize_with = "write_hex", deserialize_with = "read_hex")]
+    pub(super) machine: [u8; 32],
+    pub(super) at_ms: u64,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    tokens: Vec<Entry>,
+}
+
+fn write_hex<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex(bytes))
+}
+
+fn read_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = String::deserialize(deserializer)?;
+    unhex(&text).ok_or_else(|| de::Error::custom("expected 64 hexadecimal digits"))
+}
+
+pub(super) fn path(dir: &Path) -> PathBuf {
+    dir.join("tokens.json")
+}
+
+/// All that are kept in `dir`.
+pub(super) fn read(dir: &Path) -> io::Result<Vec<Entry>> {
+    let Some(bytes) = secrets::read(&path(dir))? else { return Ok(Vec::new()) };
+    Ok(serde_json::from_slice::<Kept>(&bytes)?.tokens)
+}
+
+/// Makes a token for `name`, and keeps its hash.
+pub(super) fn create(dir: &Path, name: NodeId, now_ms: u64) -> Result<String, Error> {
+    let token = format!("{PREFIX}{}", hex(&random::<32>()));
+    change(dir, |tokens| {
+        if tokens.iter().any(|entry| entry.name == name) {
+            let text = format!(
+                "there is a token for {name} already; revoke it first, or choose another name"
+            );
+            return Err(Error::Refused(text));
+        }
+        if tokens.len() >= MOST {
+            return Err(Error::Refused(format!("there are {MOST} tokens already; revoke some")));
+        }
+        let hash = sha256(token.as_bytes());
+        tokens.push(Entry { name, hash, created_ms: now_ms, bound: None });
+        Ok(true)
+    })?;
+    Ok(token)
+}
+
+/// Takes the token of `name` away: `false` if there is none.
+pub(super) fn revoke(dir: &Path, name: &NodeId) -> Result<bool, Error> {
+    // Nothing is written where nothing is kept.
+    if secrets::stamp(&path(dir)).is_none() {
+        return Ok(false);
+    }
+    change(dir, |tokens| {
+        let before = tokens.len();
+        tokens.retain(|entry| entry.name != *name);
+        Ok(tokens.len() < before)
+    })
+}
+
+/// Keeps which machines used tokens first. One that is bound already stays so.
+pub(super) fn bind(dir: &Path, bound: Vec<([u8; 32], Bound)>) -> Result<(), Error> {
+    change(dir, |tokens| {
+        for (hash, bound) in bound {
+            if let Some(entry) = tokens.iter_mut().find(|entry| entry.hash == hash) {
+                entry.bound.get_or_insert(bound);
+            }
+        }
+        Ok(true)
+    })?;
+    Ok(())
+}
+
+/// Lets `change` have all tokens, while nobody else changes them. They are written if it says so.
+fn change(
+    dir: &Path,
+    change: impl FnOnce(&mut Vec<Entry>) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    let kept = |source| Error::Data { path: dir.into(), source };
+    let _lock = secrets::lock(dir).map_err(kept)?;
+    let mut tokens = read(dir).map_err(|source| Error::Kept { path: path(dir), source })?;
+    if !change(&mut tokens)? {
+        return Ok(false);
+    }
+    let text = serde_json::to_vec_pretty(&Kept { tokens }).map_err(|error| kept(error.into()))?;
+    secrets::write(&path(dir), &text).map_err(kept)?;
+    Ok(true)
+}

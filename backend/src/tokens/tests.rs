@@ -1,0 +1,119 @@
+//! Tokens without a server.
+
+use super::*;
+use tempfile::TempDir;
+
+const MACHINE: &str = "ab";
+const OTHER: &str = "cd";
+
+fn id(name: &str) -> NodeId {
+    NodeId::try_from(name.to_owned()).unwrap()
+}
+
+fn open(dir: &TempDir) -> Tokens {
+    Tokens::open(dir.path()).unwrap()
+}
+
+fn machine(digits: &str) -> String {
+    digits.repeat(32)
+}
+
+#[tokio::test]
+async fn a_token_belongs_to_the_first_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = open(&dir);
+    let token = tokens.create(id("pi-5"), 7).await.unwrap();
+    assert_eq!(token.len(), 4 + 64);
+    assert!(token.starts_with("hrt_"), "{token}");
+    let text = std::fs::read_to_string(dir.path().join("tokens.json")).unwrap();
+    assert!(text.contains("pi-5") && !text.contains(&token[4..]), "{text}");
+    assert_eq!(tokens.admit(&token, &machine(MACHINE), 9), Ok(id("pi-5")));
+    assert_eq!(tokens.admit(&token, &machine(MACHINE), 10), Ok(id("pi-5")));
+    let refused = TokenRefusal::OtherMachine(id("pi-5"));
+    assert_eq!(tokens.admit(&token, &machine(OTHER), 11), Err(refused.clone()));
+    for wrong in ["", "ab", &"é".repeat(32), &machine("zz")] {
+        assert_eq!(tokens.admit(&token, wrong, 12), Err(TokenRefusal::NoMachine));
+    }
+    for wrong in ["", "hrt_", &token[..67], &token.to_uppercase(), &format!("{token} ")] {
+        assert_eq!(tokens.admit(wrong, &machine(MACHINE), 12), Err(TokenRefusal::Unknown));
+    }
+    let issued = Issued { name: id("pi-5"), created_ms: 7, bound_ms: Some(9) };
+    assert_eq!(tokens.list(), [issued]);
+    // It is kept, a little later.
+    let keeping = tokio::spawn(tokens.clone().keep_up());
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while !std::fs::read_to_string(dir.path().join("tokens.json")).unwrap().contains("abab") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    keeping.abort();
+    assert_eq!(open(&dir).admit(&token, &machine(OTHER), 13), Err(refused));
+    assert_eq!(open(&dir).admit(&token, &machine(MACHINE), 13), Ok(id("pi-5")));
+}
+
+#[tokio::test]
+async fn a_name_has_one_token_until_it_is_revoked() {
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = open(&dir);
+    let first = tokens.create(id("pi-5"), 1).await.unwrap();
+    let error = tokens.create(id("pi-5"), 2).await.unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("revoke it first"), "{error}");
+    assert!(tokens.revoke(id("pi-5")).await.unwrap());
+    assert!(!tokens.revoke(id("pi-5")).await.unwrap());
+    assert_eq!(tokens.admit(&first, &machine(MACHINE), 3), Err(TokenRefusal::Unknown));
+    let second = tokens.create(id("pi-5"), 4).await.unwrap();
+    assert_eq!(tokens.admit(&second, &machine(OTHER), 5), Ok(id("pi-5")));
+}
+
+/// Another program changes the file: it is seen, and a binding that is not kept yet is not lost by it.
+#[tokio::test]
+async fn what_others_change_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = open(&dir);
+    let mut changes = tokens.changes();
+    let keeping = tokio::spawn(tokens.clone().keep_up());
+    let names = |list: &[Issued]| list.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
+    let mut next = async || {
+        tokio::time::timeout(Duration::from_millis(1000), changes.changed())
+            .await
+            .unwrap()
+            .unwrap();
+        names(&changes.borrow_and_update())
+    };
+    let one = file::create(dir.path(), id("one"), 1).unwrap();
+    assert_eq!(next().await, ["one"]);
+    tokens.admit(&one, &machine(MACHINE), 2).unwrap();
+    file::create(dir.path(), id("two"), 3).unwrap();
+    while next().await != ["one", "two"] {}
+    assert_eq!(tokens.list()[0].bound_ms, Some(2));
+    assert!(file::revoke(dir.path(), &id("one")).unwrap());
+    while next().await != ["two"] {}
+    assert_eq!(tokens.admit(&one, &machine(MACHINE), 4), Err(TokenRefusal::Unknown));
+    std::fs::remove_file(dir.path().join("tokens.json")).unwrap();
+    assert_eq!(next().await, [""; 0]);
+    keeping.abort();
+}
+
+#[test]
+fn a_broken_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for text in ["", "{}", r#"{"tokens":[{"name":"A B","hash":"","created_ms":0,"bound":null}]}"#] {
+        std::fs::write(dir.path().join("tokens.json"), text).unwrap();
+        let Err(error) = Tokens::open(dir.path()) else { panic!("{text} is taken") };
+        assert!(error.chain().to_string().contains("tokens.json"), "{}", error.chain());
+    }
+}
+
+/// Nothing is written before there is something to keep.
+#[tokio::test]
+async fn no_tokens_leave_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let tokens = Tokens::open(&dir.path().join("data")).unwrap();
+    assert!(!tokens.revoke(id("pi-5")).await.unwrap());
+    assert_eq!(tokens.admit("hrt_", &machine(MACHINE), 1), Err(TokenRefusal::Unknown));
+    assert_eq!(tokens.list(), []);
+    assert!(!dir.path().join("data").exists());
+}

@@ -1,0 +1,215 @@
+//! Agents from afar, over WebSockets: each shows the token of its node, and is that node.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, rt, web};
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
+use shared::NodeId;
+use shared::wire::{self, AgentMessage, AgentRequest, Encoding, SILENCE_MS};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::api::stopping;
+use super::socket::{Opened, broken, open, reason};
+use super::{State, error, wrong_method};
+use crate::head::{AgentLink, NotTaken};
+use crate::tokens::TokenRefusal;
+
+/// Bytes of a message at most: a batch of readings, or a sweep, with room to spare.
+const MOST_MESSAGE: usize = 256 * 1024;
+/// Messages of one agent at most within [`RATE_SPAN`]: twenty readings a second, an outbox that is
+/// emptied, and as much again.
+const MOST_MESSAGES: u32 = 1000;
+/// The time over which messages are counted.
+const RATE_SPAN: Duration = Duration::from_secs(10);
+/// An agent that takes nothing, or says nothing, for this long is gone.
+const SILENCE: Duration = Duration::from_millis(SILENCE_MS as u64);
+
+/// The header in which an agent says on which machine it runs.
+const MACHINE: &str = "X-Headroom-Machine";
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    let other = web::to(async || wrong_method("GET"));
+    let agent = web::get().to(agent);
+    config.service(web::resource("/api/v1/agent").route(agent).default_service(other));
+}
+
+async fn agent(
+    state: web::Data<State>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> actix_web::Result<HttpResponse> {
+    let id = match admit(&state, request.headers()).await {
+        Ok(id) => id,
+        Err(response) => return Ok(response),
+    };
+    let Opened { response, session, messages, encoding } =
+        match open(&request, body, MOST_MESSAGE).await? {
+            Ok(opened) => opened,
+            Err(response) => return Ok(response),
+        };
+    let Ok(link) = state.head.connect(Some(id)).await else { return Ok(stopping()) };
+    rt::spawn(talk(session, messages, link, encoding));
+    Ok(response)
+}
+
+/// Which node a request speaks for, or the answer that turns it away.
+async fn admit(state: &State, headers: &HeaderMap) -> Result<NodeId, HttpResponse> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let Some(token) = text(AUTHORIZATION.as_str()).and_then(|text| text.strip_prefix("Bearer "))
+    else {
+        let message = "an agent shows its token as `Authorization: Bearer hrt_…`";
+        return Err(error(StatusCode::UNAUTHORIZED, message));
+    };
+    let machine = text(MACHINE).unwrap_or_default();
+    let refusal = match state.tokens.admit(token.trim(), machine, crate::clock::unix_ms()) {
+        Ok(id) => return Ok(id),
+        Err(refusal) => refusal,
+    };
+    let status = match &refusal {
+        TokenRefusal::Unknown => StatusCode::UNAUTHORIZED,
+        TokenRefusal::OtherMachine(id) => {
+            // A head that is gone says so in its own way.
+            state.head.refused(id.clone(), refusal.to_string()).await.ok();
+            StatusCode::FORBIDDEN
+        }
+        TokenRefusal::NoMachine => StatusCode::FORBIDDEN,
+    };
+    Err(error(status, refusal.to_string()))
+}
+
+/// How a link ended.
+struct End {
+    reason: Option<CloseReason>,
+    /// Whether the agent took its leave.
+    stopped: bool,
+}
+
+impl End {
+    fn because(code: CloseCode, why: &str) -> Self {
+        Self { reason: Some(reason(code, why)), stopped: false }
+    }
+
+    fn broken() -> Self {
+        Self { reason: None, stopped: false }
+    }
+}
+
+/// Passes reports in and requests out, until one side ends it.
+async fn talk(
+    mut session: Session,
+    mut messages: AggregatedMessageStream,
+    mut link: AgentLink,
+    encoding: Encoding,
+) {
+    let mut silent_at = Instant::now() + SILENCE;
+    let mut rate = Rate::new(Instant::now());
+    let end = loop {
+        tokio::select! {
+            request = link.next() => {
+                let Ok(request) = request else {
+                    break End::because(CloseCode::Away, "this link is no longer served");
+                };
+                if !is_sent(&mut session, &request, encoding).await {
+                    break End::broken();
+                }
+                if let AgentRequest::Refused { why, .. } = request {
+                    break End::because(CloseCode::Policy, &why);
+                }
+            }
+            message = messages.recv() => {
+                let now = Instant::now();
+                silent_at = now + SILENCE;
+                let message = match message {
+                    Some(Ok(message)) => message,
+                    Some(Err(error)) => {
+                        let reason = Some(broken(&error, MOST_MESSAGE));
+                        break End { reason, stopped: false };
+                    }
+                    None => break End::broken(),
+                };
+                if !rate.allows(now) {
+                    break End::because(CloseCode::Policy, "too many messages; see --period-ms");
+                }
+                if let Err(end) = take(message, &mut session, &mut link, encoding).await {
+                    break end;
+                }
+            }
+            () = sleep_until(silent_at) => break End::broken(),
+        }
+    };
+    link.leave(end.stopped).await;
+    timeout(SILENCE, session.close(end.reason)).await.ok();
+}
+
+/// Whether an agent takes a request, in time.
+async fn is_sent(session: &mut Session, request: &AgentRequest, encoding: Encoding) -> bool {
+    let sending = async {
+        match encoding {
+            Encoding::Json => session.text(wire::to_json(request).ok()?).await.ok(),
+            Encoding::Postcard => session.binary(wire::to_postcard(request).ok()?).await.ok(),
+        }
+    };
+    matches!(timeout(SILENCE, sending).await, Ok(Some(())))
+}
+
+/// Takes one message; an error ends the link.
+async fn take(
+    message: AggregatedMessage,
+    session: &mut Session,
+    link: &mut AgentLink,
+    encoding: Encoding,
+) -> Result<(), End> {
+    let report = match (message, encoding) {
+        (AggregatedMessage::Ping(bytes), _) => {
+            let pong = timeout(SILENCE, session.pong(&bytes)).await;
+            return if matches!(pong, Ok(Ok(()))) { Ok(()) } else { Err(End::broken()) };
+        }
+        (AggregatedMessage::Pong(_), _) => return Ok(()),
+        (AggregatedMessage::Close(reason), _) => {
+            let stopped = reason
+                .as_ref()
+                .is_some_and(|reason| matches!(reason.code, CloseCode::Away | CloseCode::Normal));
+            return Err(End { reason, stopped });
+        }
+        (AggregatedMessage::Text(text), Encoding::Json) => {
+            wire::from_json::<AgentMessage>(text.as_bytes())
+        }
+        (AggregatedMessage::Binary(bytes), Encoding::Postcard) => wire::from_postcard(&bytes),
+        (_, Encoding::Json | Encoding::Postcard) => {
+            let why = "JSON goes in text frames, postcard in binary ones";
+            return Err(End::because(CloseCode::Unsupported, why));
+        }
+    };
+    let sent = match report {
+        Ok(Some(report)) => link.send(report).await,
+        // From a newer agent: what it says is not known here.
+        Ok(None) => Ok(()),
+        Err(error) => return Err(End::because(CloseCode::Invalid, &error.to_string())),
+    };
+    sent.map_err(|error| match error {
+        NotTaken::Gone(_) => End::because(CloseCode::Away, "the head is stopping"),
+        NotTaken::Bad(error) => End::because(CloseCode::Invalid, &error.to_string()),
+    })
+}
+
+/// Counts messages over [`RATE_SPAN`].
+struct Rate {
+    since: Instant,
+    count: u32,
+}
+
+impl Rate {
+    fn new(now: Instant) -> Self {
+        Self { since: now, count: 0 }
+    }
+
+    fn allows(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.since) >= RATE_SPAN {
+            *self = Self::new(now);
+        }
+        self.count += 1;
+        self.count <= MOST_MESSAGES
+    }
+}
