@@ -1,82 +1,158 @@
 //! Reads its node once a period and reports it; looks around once a minute; sweeps over processes and
 //! control groups for as long as the head asks for it.
+//!
+//! Readings are numbered and go into the outbox, and from there to the head through whichever link there
+//! is. They are taken on time whatever the link does, also while there is none.
 
 mod chores;
+pub mod command;
+mod link;
+mod outbox;
+mod session;
+pub mod uplink;
 
 use std::collections::HashSet;
+use std::future::pending;
 use std::time::Duration;
 
-use shared::wire::{AgentMessage, AgentReading, AgentRequest, Hello, PROTOCOL};
+use shared::overview::Label;
+use shared::wire::{AgentMessage, AgentReading, Hello, PROTOCOL};
 use shared::{NodeFacts, NodeId, Sample};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock;
 use crate::error::tell;
-use crate::head::{AgentLink, NotTaken};
 use crate::probe::{Probe, Roots, host};
+use crate::secrets;
 use chores::Chores;
+use outbox::Outbox;
+use session::{Session, Todo};
 
-/// Reads the node under `roots` every `period_ms` and reports it through `link`, until the head is
-/// gone. The first reading is taken at once, for nobody should look at an empty page for a period;
-/// the others fall on whole periods of the monotonic clock. One that comes late does not delay the
-/// next, and those that were missed are not made up for. What takes longer is done beside them.
+pub use link::{Ended, Link};
+
+/// Which node is read, and how.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// The trees to read.
+    pub roots: Roots,
+    /// Milliseconds between two readings.
+    pub period_ms: u32,
+    /// How the node is labelled.
+    pub labels: Vec<Label>,
+}
+
+/// Reads the node and reports it through the newest of `links`, until there is none and no more can
+/// come. The first reading is taken at once, for nobody should look at an empty page for a period; the
+/// others fall on whole periods of the monotonic clock. One that comes late does not delay the next, and
+/// those that were missed are not made up for. What takes longer is done beside them.
 ///
 /// A node that cannot be read is reported as such, and read again at the next tick.
-pub async fn run(roots: Roots, period_ms: u32, mut link: AgentLink) -> Result<(), NotTaken> {
-    let period = Duration::from_millis(period_ms.into());
-    let facts = host::facts(&roots);
-    let mut probe = Probe::open(&roots);
-    let mut chores = Chores::new(roots.clone(), facts.clone());
+pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
+    let period = Duration::from_millis(agent.period_ms.into());
+    let facts = host::facts(&agent.roots);
+    let mut probe = Probe::open(&agent.roots);
+    let mut chores = Chores::new(agent.roots.clone(), facts.clone());
+    let hello = hello(&agent, facts);
     let mut heard = HashSet::new();
     let mut last = Sample::EMPTY;
-    let mut seq = 0;
-    link.send(AgentMessage::Hello(hello(&roots, facts, period_ms))).await?;
+    // One that starts later in the same boot starts at a higher number: a period is longer than a
+    // millisecond.
+    let mut seq = clock::uptime_us() / 1000;
+    let mut outbox = Outbox::default();
+    let mut session: Option<Session<L>> = None;
+    let mut may_come = true;
     let mut tick = Instant::now();
-    loop {
+    while may_come || session.is_some() {
+        let mut went = Ok(());
         tokio::select! {
             biased;
             () = sleep_until(tick) => {
                 let uptime_us = clock::uptime_us();
-                let message = match probe.read() {
+                match probe.read() {
                     Ok(taken) => {
                         let complaints = taken.complaints.into_iter();
                         complaints.for_each(|complaint| complain(&mut heard, complaint));
                         seq += 1;
                         last = taken.sample.clone();
                         let reading = AgentReading { seq, uptime_us, sample: taken.sample };
-                        AgentMessage::Readings(vec![reading])
+                        outbox.push(&reading);
+                        if let Some(session) = &mut session {
+                            went = session.tell_live(&reading, &mut outbox);
+                        }
                     }
                     Err(error) => {
                         let trouble = crate::error::Error::from(error).chain().to_string();
                         complain(&mut heard, trouble.clone());
-                        AgentMessage::Trouble(trouble)
+                        tell_head(&mut session, AgentMessage::Trouble(trouble));
                     }
-                };
-                link.send(message).await?;
+                }
                 chores.begin_what_is_due(&last);
                 tick = Instant::now() + clock::until_next(period);
             }
-            done = chores.next() => link.send(done).await?,
-            request = link.next() => match request? {
-                AgentRequest::Look {} => {
-                    chores.look();
-                    chores.begin_what_is_due(&last);
-                }
-                AgentRequest::Welcome(_)
-                | AgentRequest::Held { .. }
-                | AgentRequest::Refused { .. } => {}
+            done = chores.next() => tell_head(&mut session, done),
+            link = links.recv(), if may_come => match link {
+                Some(link) => session = Some(Session::begin(link, greetings(&hello, &agent.labels))),
+                None => may_come = false,
             },
+            request = next_request(&mut session) => match (request, &mut session) {
+                (Ok(request), Some(session)) => match session.hear(request, &mut outbox) {
+                    Todo::Nothing => {}
+                    Todo::Look => {
+                        chores.look();
+                        chores.begin_what_is_due(&last);
+                    }
+                    Todo::TellFindings => {
+                        if let Some(survey) = chores.surveyed() {
+                            session.tell(AgentMessage::Survey(survey.clone()));
+                        }
+                    }
+                    Todo::Complain(why) => {
+                        complain(&mut heard, format!("the head refuses this agent: {why}"));
+                    }
+                },
+                (ended, _) => went = ended.map(drop),
+            },
+        }
+        if let Some(session) = &mut session {
+            went = went.and_then(|()| session.go_on(&mut outbox));
+        }
+        if went.is_err() {
+            session = None;
         }
     }
 }
 
-fn hello(roots: &Roots, facts: NodeFacts, period_ms: u32) -> Hello {
+fn hello(agent: &Agent, facts: NodeFacts) -> Hello {
+    // Without the name of its boot, what an earlier run numbered cannot be told from what this one will.
+    let of_this_run = || secrets::hex(&secrets::random::<16>());
     Hello {
         protocol: PROTOCOL,
         id: NodeId::from_host_name(&facts.host_name),
         facts,
-        boot_id: host::boot_id(roots),
-        period_ms,
+        boot_id: Some(host::boot_id(&agent.roots).unwrap_or_else(of_this_run)),
+        period_ms: agent.period_ms,
+    }
+}
+
+fn greetings(hello: &Hello, labels: &[Label]) -> impl Iterator<Item = AgentMessage> {
+    let labels = (!labels.is_empty()).then(|| AgentMessage::Labels(labels.to_vec()));
+    [AgentMessage::Hello(hello.clone())].into_iter().chain(labels)
+}
+
+/// What the head asks for next; never, while there is no link.
+async fn next_request<L: Link>(
+    session: &mut Option<Session<L>>,
+) -> Result<shared::wire::AgentRequest, Ended> {
+    match session {
+        Some(session) => session.next().await,
+        None => pending().await,
+    }
+}
+
+fn tell_head<L: Link>(session: &mut Option<Session<L>>, message: AgentMessage) {
+    if let Some(session) = session {
+        session.tell(message);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every setting: defaults < TOML file < `HEADROOM_*` environment < flags.
 
+mod agent;
+mod head_url;
 mod serve;
 
 use std::env;
@@ -11,6 +13,8 @@ use crate::error::Error;
 use crate::probe::Roots;
 use crate::tls::Fingerprint;
 
+pub use agent::{AgentArgs, AgentConfig, AgentSettings, Place, SERVICE, UplinkConfig};
+pub use head_url::{HeadUrl, Token};
 pub use serve::{Config, DEFAULT_FILE, DataArgs, Listen, PeriodMs, ServeArgs, Settings, Transport};
 
 /// How much memory every node of a cluster can still give, and where the rest went.
@@ -19,8 +23,8 @@ pub use serve::{Config, DEFAULT_FILE, DataArgs, Listen, PeriodMs, ServeArgs, Set
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Without a command, `headroom` serves. Every option can also be set as HEADROOM_… in \
-                  the environment, and those of `serve` in a TOML file, without the leading dashes and \
-                  with '_' for '-'."
+                  the environment, and those of `serve` and `agent` in a TOML file, without the leading \
+                  dashes and with '_' for '-': those of `agent` in its table [agent]."
 )]
 pub struct Cli {
     /// What to do.
@@ -36,6 +40,8 @@ pub struct Cli {
 pub enum Command {
     /// Read this machine, and serve the dashboard.
     Serve(ServeArgs),
+    /// Read this machine, and report it to a head on another one.
+    Agent(AgentArgs),
     /// Print this machine's memory once, like `free`, with the available memory explained.
     Free(FreeArgs),
     /// Print where memory went, part by part, and what other tools would say of it and why.
@@ -51,7 +57,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// Let a node join: print the one line to run on it.
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// Print who may report.
     List(ListArgs),
     /// Shut a node out, at once.

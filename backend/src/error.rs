@@ -1,5 +1,7 @@
 //! Why a command ended, and with which exit code.
 
+mod join;
+
 use std::error::Error as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use std::{fmt, io};
 
 use crate::probe::ProbeError;
+
+pub use join::JoinError;
 
 /// Why a command ended. Messages name the subject and what to do; the cause is in the source.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The node cannot join a head.
+    #[error(transparent)]
+    Join(#[from] JoinError),
     /// The node cannot be read.
     #[error(transparent)]
     Probe(#[from] ProbeError),
@@ -119,6 +126,7 @@ impl Error {
             | Self::Exposed(_)
             | Self::HalfACertificate
             | Self::Refused(_)
+            | Self::Join(_)
             | Self::WhichNode { .. } => 2,
             Self::Listen { .. }
             | Self::Probe(_)

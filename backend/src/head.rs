@@ -18,6 +18,7 @@ mod news;
 mod node;
 mod offset;
 mod record;
+mod report;
 mod spans;
 
 use std::time::Duration;
@@ -28,14 +29,16 @@ use shared::usage::Usage;
 use shared::wire::{
     AgentMessage, AgentRequest, Encoding, FeedMessage, FeedRequest, NodeSurvey, NodeUsage,
 };
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::error::tell;
 use feed::{Feed, FollowerId, Following, View};
-use fleet::{Expected, Fleet, LinkId, NodeDetail, Numbered, Reply, Report};
+use fleet::{Expected, Fleet, LinkId, NodeDetail, Numbered, Reply};
 use links::Links;
 use news::Outlook;
+use report::Report;
 
 /// Commands that may wait for the head.
 const QUEUE: usize = 1024;
@@ -195,15 +198,20 @@ pub struct AgentLink {
 impl AgentLink {
     /// Reports. Waits while the head is busy.
     pub async fn send(&mut self, message: AgentMessage) -> Result<(), NotTaken> {
-        let report = match message {
-            AgentMessage::Readings(readings) => Report::Live(readings),
-            AgentMessage::Next(next) => Report::Live(vec![self.stream.read(&next)?]),
-            AgentMessage::Run(run) => Report::Old(run.readings()?),
-            message => Report::Said(message),
+        let report = Box::new(Report::of(message, &mut self.stream)?);
+        Ok(self.commands.send(Command::Report(self.link, report)).await.map_err(|_| HeadGone)?)
+    }
+
+    /// Reports what `make` makes, if the head has room for it at once. Says whether it had.
+    pub fn offer(&mut self, make: impl FnOnce() -> AgentMessage) -> Result<bool, NotTaken> {
+        let room = match self.commands.try_reserve() {
+            Ok(room) => room,
+            Err(TrySendError::Full(())) => return Ok(false),
+            Err(TrySendError::Closed(())) => return Err(HeadGone.into()),
         };
-        let command = Command::Report(self.link, Box::new(report));
-        self.commands.send(command).await.map_err(|_| HeadGone)?;
-        Ok(())
+        let report = Report::of(make(), &mut self.stream)?;
+        room.send(Command::Report(self.link, Box::new(report)));
+        Ok(true)
     }
 
     /// What the head asks for next.

@@ -5,6 +5,7 @@
 //! * [`config`]: every setting, from defaults, file, environment and flags.
 //! * [`probe`]: files under a root become a [`shared::Sample`]. Knows no clock and no socket.
 //! * [`agent`]: reads its node once a period and reports it.
+//! * [`announce`]: tells the network where the head is.
 //! * [`head`]: the task that owns the fleet. Knows no HTTP, and is told the time.
 //! * [`web`]: serves what the head knows. Never reads a node.
 //! * [`free`]: `headroom free`.
@@ -17,6 +18,7 @@
 //! * [`secrets`]: random bytes, digests, and files that nobody else may read.
 //! * [`here`]: what this machine is called, and where it is reached.
 //! * [`serve`]: puts agent, head and web together until a signal ends them.
+//! * [`signals`]: what ends the program.
 //! * [`clock`]: the clocks of this machine.
 //! * [`error`]: why a command ended, and with which exit code.
 //!
@@ -24,6 +26,7 @@
 //! it over the channel that all agents use.
 
 pub mod agent;
+pub mod announce;
 pub mod ask;
 pub mod clock;
 pub mod config;
@@ -36,6 +39,7 @@ pub mod here;
 pub mod probe;
 pub mod secrets;
 pub mod serve;
+pub mod signals;
 pub mod table;
 pub mod tls;
 pub mod tokens;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
 use headroom::tokens::command as token;
@@ -23,6 +24,7 @@ fn run(cli: Cli) -> Result<(), Error> {
     config::check_environment()?;
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(&args.resolve()?),
+        Command::Agent(args) => agent::run(args.resolve()?),
         Command::Free(args) => free::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -8,7 +8,7 @@ pub mod parse;
 mod portable;
 mod sensors;
 pub mod survey;
-mod text;
+pub(crate) mod text;
 pub mod usage;
 
 use std::io;

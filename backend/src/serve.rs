@@ -1,21 +1,24 @@
 //! `headroom serve`: agent, head and web together, until a signal ends them.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::rt;
-use tokio::signal;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::agent::Agent;
+use crate::announce::Announcement;
 use crate::clock::WallClock;
 use crate::config::Config;
 use crate::error::{Error, tell};
 use crate::head::Head;
 use crate::head::fleet::Expected;
 use crate::probe::Probe;
+use crate::tls::{self, Fingerprint};
 use crate::tokens::{Issued, Tokens};
-use crate::web::{self, State};
-use crate::{agent, head};
+use crate::web::{self, Limits, State};
+use crate::{agent, head, here, signals};
 
 /// Serves until SIGINT or SIGTERM. Prints the address once it can be opened.
 pub fn run(config: &Config) -> Result<(), Error> {
@@ -24,31 +27,52 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
     // What cannot be read now is more likely a wrong flag than a passing trouble.
     Probe::open(&config.roots).read()?;
+    let (tls, fingerprint) = if config.transport.is_tls() {
+        let names = here::names(&config.host_names);
+        let identity = tls::of_head(&config.data_dir, config.transport.given(), &names)?;
+        let fingerprint = identity.fingerprint();
+        (Some(identity.server()?), Some(fingerprint))
+    } else {
+        (None, None)
+    };
     let tokens = Tokens::open(&config.data_dir)?;
+    let limits = Limits {
+        all: room(config.max_connections),
+        per_address: config.max_connections_per_address,
+        exempt: config.trusted_proxies.clone(),
+    };
     let result = rt::System::new().block_on(async {
         let clock = WallClock::start();
         let (head, task) = head::new(web::BUILD.into(), move || clock.now_ms());
         rt::spawn(task);
         // The head is not gone while it is being started.
         if let Ok(link) = head.connect(None).await {
-            rt::spawn(agent::run(config.roots.clone(), config.period_ms, link));
+            let (links, incoming) = mpsc::channel(1);
+            links.try_send(link).ok();
+            let agent = Agent {
+                roots: config.roots.clone(),
+                period_ms: config.period_ms,
+                labels: Vec::new(),
+            };
+            rt::spawn(agent::run(agent, incoming));
         }
         rt::spawn(keep_time(head.clone(), clock));
         rt::spawn(tokens.clone().keep_up());
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
         let state = State { head: head.clone(), tokens };
         let mut host_names = config.host_names.clone();
-        host_names.extend(sysinfo::System::host_name().ok());
-        let server = web::server(listener, state, host_names)?;
+        host_names.extend(here::host_name());
+        let server = web::server(listener, tls, limits, state, host_names)?;
         let handle = server.handle();
         let serving = rt::spawn(server);
-        // Whoever reads the address may end the program at once; or nobody reads it.
-        let stop = stop_signal()?;
-        writeln!(io::stdout(), "Headroom is at http://{address}").ok();
+        let stop = signals::stop()?;
+        let announced = announce(config, address, fingerprint);
+        say(address, fingerprint);
         tokio::select! {
             ended = serving => return ended.map_err(io::Error::other)?,
             () = stop => {}
         }
+        drop(announced);
         // Followers are told first: a graceful stop waits for their connections to end.
         head.stop().await;
         handle.stop(true).await;
@@ -73,6 +97,61 @@ async fn keep_tokens(head: Head, mut changes: watch::Receiver<Vec<Issued>>) {
     }
 }
 
+/// Tells where it is, to whoever started it.
+fn say(address: SocketAddr, fingerprint: Option<Fingerprint>) {
+    // Whoever reads the address may end the program at once; or nobody reads it.
+    match fingerprint {
+        None => writeln!(io::stdout(), "Headroom is at http://{address}"),
+        Some(fingerprint) => writeln!(
+            io::stdout(),
+            "Headroom is at https://{address}\nIts certificate is {fingerprint}"
+        ),
+    }
+    .ok();
+}
+
+/// Announces the head to those who can reach it. Whatever fails, it can be reached by its address.
+fn announce(
+    config: &Config,
+    address: SocketAddr,
+    fingerprint: Option<Fingerprint>,
+) -> Option<Announcement> {
+    if !config.announce {
+        return None;
+    }
+    if address.ip().is_loopback() {
+        tell("nothing is announced: only this machine reaches a head that listens on loopback");
+        return None;
+    }
+    Announcement::begin(address, fingerprint).map_err(tell).ok()
+}
+
+/// How many connections there may be: as many as are `wanted`, if the system lets this process open so
+/// many files.
+fn room(wanted: u32) -> u32 {
+    /// What else is open.
+    const OTHERS: u64 = 128;
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        // If that is refused, what was allowed stays so.
+        setrlimit(Resource::Nofile, limit).ok();
+        let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let room = u32::try_from(most.saturating_sub(OTHERS)).unwrap_or(u32::MAX).max(1);
+        if room < wanted {
+            tell(format_args!(
+                "this system lets it open {most} files, so it takes {room} connections, not {wanted}"
+            ));
+        }
+        wanted.min(room)
+    }
+    #[cfg(not(unix))]
+    wanted
+}
+
 /// Between two looks at the time of day.
 const CLOCK_EVERY: Duration = Duration::from_secs(2);
 /// What the time of day may differ by, in ms, before it counts as set: less is how NTP steers.
@@ -93,28 +172,4 @@ async fn keep_time(head: Head, mut clock: WallClock) {
             return;
         }
     }
-}
-
-/// Ends with the first signal to stop. Such signals are heard from now on.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ends with the first signal to stop.
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Where signals cannot be heard, there are none.
-        signal::ctrl_c().await.ok();
-    })
 }

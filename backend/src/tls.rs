@@ -7,7 +7,7 @@ mod own;
 mod pinned;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -71,6 +71,8 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    /// Where the certificate was read from.
+    path: PathBuf,
 }
 
 impl Identity {
@@ -90,7 +92,7 @@ impl Identity {
         }
         let key = PrivateKeyDer::from_pem_slice(&text(key)?)
             .map_err(|error| wrong(key, format!("there is no private key in it: {error}")))?;
-        Ok(Self { chain, key })
+        Ok(Self { chain, key, path: certificate.into() })
     }
 
     /// The fingerprint of the certificate.
@@ -99,12 +101,18 @@ impl Identity {
         fingerprint(&self.chain[0])
     }
 
-    /// What a server needs to be known by it. `Err` says why the key does not fit.
-    pub fn server(self) -> Result<ServerConfig, rustls::Error> {
+    /// What a server needs to be known by it. An error is a key that does not fit.
+    pub fn server(self) -> Result<ServerConfig, Error> {
+        let wrong = |error: rustls::Error| Error::Certificate {
+            path: self.path.clone(),
+            reason: error.to_string(),
+        };
         let mut config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&version::TLS13])?
+            .with_protocol_versions(&[&version::TLS13])
+            .map_err(wrong)?
             .with_no_client_auth()
-            .with_single_cert(self.chain, self.key)?;
+            .with_single_cert(self.chain, self.key)
+            .map_err(wrong)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }

@@ -3,7 +3,9 @@
 mod agents;
 mod api;
 mod bounded;
+mod gate;
 mod guard;
+mod listen;
 mod page;
 mod socket;
 
@@ -11,16 +13,18 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_server::Server;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, from_fn};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, web};
+use rustls::ServerConfig;
 use serde_json::json;
 
 use crate::head::Head;
 use crate::tokens::Tokens;
 
+pub use gate::Limits;
 pub use page::BUILD;
 
 /// What every request handler may use.
@@ -36,12 +40,18 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
      style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'";
 
-/// Serves on `listener`; requests must be for an IP address, localhost, a name in .local, or one of
-/// `host_names`.
-pub fn server(listener: TcpListener, state: State, host_names: Vec<String>) -> io::Result<Server> {
+/// Serves on `listener`, with TLS if that is given; requests must be for an IP address, localhost, a name
+/// in .local, or one of `host_names`.
+pub fn server(
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    limits: Limits,
+    state: State,
+    host_names: Vec<String>,
+) -> io::Result<Server> {
     let state = web::Data::new(state);
     let names = web::Data::new(guard::Names::new(host_names));
-    let server = HttpServer::new(move || {
+    let application = move || {
         App::new()
             .app_data(state.clone())
             .app_data(names.clone())
@@ -58,17 +68,8 @@ pub fn server(listener: TcpListener, state: State, host_names: Vec<String>) -> i
             .configure(socket::routes)
             .configure(agents::routes)
             .configure(page::routes)
-    })
-    // One thread carries thousands of requests a second, and each wakes four times a second even when
-    // there are none: on a Pi that is most of what an idle head costs.
-    .workers(1)
-    .disable_signals()
-    .shutdown_timeout(2)
-    .client_request_timeout(Duration::from_secs(5))
-    .max_connections(1024)
-    .listen(listener)?
-    .run();
-    Ok(server)
+    };
+    listen::server(listener, tls, limits, application)
 }
 
 /// A client that takes nothing for this long is gone.

@@ -118,6 +118,12 @@ impl Run {
         self.steps.len()
     }
 
+    /// Bytes of memory that it holds, used or not.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.steps.capacity()
+    }
+
     /// Gives back room that is not needed.
     pub fn shrink(&mut self) {
         self.steps.shrink_to_fit();

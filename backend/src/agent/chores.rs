@@ -64,6 +64,11 @@ impl Chores {
         self.look_until = Instant::now() + Duration::from_millis(LOOK_MS.into());
     }
 
+    /// What was found when it last looked around, if it ever did.
+    pub(super) fn surveyed(&self) -> Option<&Survey> {
+        self.surveyed.as_ref()
+    }
+
     /// Begins what is due, if nothing is being done. `last` is the last reading.
     pub(super) fn begin_what_is_due(&mut self, last: &Sample) {
         let now = Instant::now();

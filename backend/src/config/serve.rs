@@ -9,7 +9,7 @@ use std::{env, fs, io};
 use clap::Args;
 use serde::Deserialize;
 
-use super::RootArgs;
+use super::{AgentSettings, RootArgs};
 use crate::error::Error;
 use crate::probe::Roots;
 use crate::tls::Files;
@@ -49,7 +49,7 @@ pub struct Settings {
     #[arg(long, env = "HEADROOM_HOST_NAMES", value_name = "NAME", value_delimiter = ',')]
     pub host_names: Vec<String>,
     /// Where tokens, the password and this head's certificate are kept [default:
-    /// /var/lib/headroom for root, else $XDG_STATE_HOME/headroom or ~/.local/state/headroom].
+    /// /var/lib/headroom for root, else ~/.local/state/headroom].
     #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Serve TLS [default: on any address that other machines reach].
@@ -81,9 +81,19 @@ pub struct Settings {
     /// Connections at most from one address that is no trusted proxy [default: 128].
     #[arg(long, env = "HEADROOM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
     pub max_connections_per_address: Option<NonZeroU32>,
+    /// Announce this head on its network (mDNS), for agents that are told to `--discover` it. Not done by
+    /// itself: it tells everybody there that this machine runs one.
+    #[arg(
+        long, env = "HEADROOM_ANNOUNCE", value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub announce: Option<bool>,
     /// Milliseconds between two readings, 50 to 60000 [default: 1000].
     #[arg(long, env = "HEADROOM_PERIOD_MS", value_name = "MS")]
     pub period_ms: Option<PeriodMs>,
+    /// The settings of `headroom agent`, which may stand in the same file.
+    #[arg(skip)]
+    pub agent: AgentSettings,
     /// As a flag it belongs to [`RootArgs`].
     #[arg(skip)]
     pub proc_root: Option<PathBuf>,
@@ -160,6 +170,8 @@ pub struct Config {
     pub max_connections: u32,
     /// Connections at most from one address.
     pub max_connections_per_address: u32,
+    /// Whether to announce the head on its network.
+    pub announce: bool,
     /// Milliseconds between two readings.
     pub period_ms: u32,
     /// The trees to read.
@@ -182,6 +194,15 @@ impl Transport {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         *self != Self::Plain
+    }
+
+    /// The certificate that was given.
+    #[must_use]
+    pub fn given(&self) -> Option<&Files> {
+        match self {
+            Self::Given(files) => Some(files),
+            Self::OwnCertificate | Self::Plain => None,
+        }
     }
 }
 
@@ -234,13 +255,14 @@ impl ServeArgs {
                 file.max_connections_per_address,
                 128,
             ),
+            announce: said.announce.or(file.announce).unwrap_or(false),
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
             roots: roots.resolve(),
         })
     }
 }
 
-fn first<T>(said: Vec<T>, file: Vec<T>) -> Vec<T> {
+pub(super) fn first<T>(said: Vec<T>, file: Vec<T>) -> Vec<T> {
     if said.is_empty() { file } else { said }
 }
 
@@ -279,7 +301,7 @@ fn data_dir(said: Option<PathBuf>) -> PathBuf {
 }
 
 /// A file that is named must be there; the default one may be missing.
-fn read_file(named: Option<&Path>) -> Result<Settings, Error> {
+pub(super) fn read_file(named: Option<&Path>) -> Result<Settings, Error> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

@@ -15,6 +15,7 @@ use shared::wire::{
 use super::bounds;
 use super::news::News;
 use super::node::Node;
+use super::report::Report;
 
 /// Nodes at most.
 pub const MOST_NODES: usize = 10_000;
@@ -76,16 +77,6 @@ pub struct Expected {
     pub created_ms: u64,
     /// Whether a node has used it.
     pub used: bool,
-}
-
-/// What an agent says, unpacked.
-pub enum Report {
-    /// Anything but readings.
-    Said(AgentMessage),
-    /// Readings, of which the last was taken just now.
-    Live(Vec<AgentReading>),
-    /// Readings of its outbox.
-    Old(Vec<AgentReading>),
 }
 
 /// What to tell the agent that reported.

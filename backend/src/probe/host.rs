@@ -1,7 +1,7 @@
 //! What does not change while a node runs: files under the roots, and `sysinfo` for the rest.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use shared::NodeFacts;
 use sysinfo::System;
@@ -53,6 +53,23 @@ fn os() -> Option<String> {
 #[must_use]
 pub fn boot_id(roots: &Roots) -> Option<String> {
     first_line(&roots.proc.join("sys/kernel/random/boot_id"))
+}
+
+/// Tells this machine from others: what stands in `file` if one is named, else in `/etc/machine-id`, else
+/// the board's serial number, else the host name. It is no secret, but names its machine everywhere: it
+/// leaves it only as a digest.
+pub fn machine_id(roots: &Roots, file: Option<&Path>) -> io::Result<Vec<u8>> {
+    let filled = |bytes: &Vec<u8>| !bytes.trim_ascii().is_empty();
+    let read = |path: &Path| fs::read(path).ok().filter(filled);
+    if let Some(file) = file {
+        return fs::read(file).and_then(|bytes| {
+            if filled(&bytes) { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+        });
+    }
+    let found = read(Path::new("/etc/machine-id"))
+        .or_else(|| read(&roots.proc.join("device-tree/serial-number")))
+        .or_else(|| read(&roots.sys.join("class/dmi/id/product_uuid")));
+    Ok(found.unwrap_or_else(|| facts(roots).host_name.into_bytes()))
 }
 
 /// From the device tree (Raspberry Pi and most other ARM boards), or from DMI (PCs).

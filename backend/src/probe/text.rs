@@ -2,7 +2,7 @@
 
 /// `text` in one line that shows nothing but itself: without control characters, and without those
 /// that are invisible or turn the direction of what follows; no longer than `most_chars`.
-pub(super) fn clean(text: &str, most_chars: usize) -> String {
+pub(crate) fn clean(text: &str, most_chars: usize) -> String {
     let text: String = text.chars().filter(|&c| !is_hidden(c)).collect();
     let cut: String = text.trim().chars().take(most_chars).collect();
     cut.trim_end().to_owned()

@@ -7,7 +7,7 @@ use shared::units::span;
 
 use super::{Issued, file, joining};
 use crate::clock::WallClock;
-use crate::config::{Config, CreateArgs, ListArgs, RevokeArgs, TokenCommand, Transport};
+use crate::config::{Config, CreateArgs, ListArgs, RevokeArgs, TokenCommand};
 use crate::error::{Error, print, tell};
 use crate::table::aligned;
 use crate::{here, tls};
@@ -15,7 +15,7 @@ use crate::{here, tls};
 /// Does what is asked, and prints.
 pub fn run(command: TokenCommand) -> Result<(), Error> {
     match command {
-        TokenCommand::Create(args) => create(args),
+        TokenCommand::Create(args) => create(*args),
         TokenCommand::List(args) => list(args),
         TokenCommand::Revoke(args) => revoke(args),
     }
@@ -40,10 +40,7 @@ fn create(args: CreateArgs) -> Result<(), Error> {
 
 /// Of the certificate that the head serves with, which is made if it has none yet.
 fn fingerprint(config: &Config) -> Result<tls::Fingerprint, Error> {
-    let given = match &config.transport {
-        Transport::Given(files) => Some(files),
-        Transport::OwnCertificate | Transport::Plain => None,
-    };
+    let given = config.transport.given();
     Ok(tls::of_head(&config.data_dir, given, &here::names(&config.host_names))?.fingerprint())
 }
 

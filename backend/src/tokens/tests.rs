@@ -77,10 +77,7 @@ async fn what_others_change_is_seen() {
     let keeping = tokio::spawn(tokens.clone().keep_up());
     let names = |list: &[Issued]| list.iter().map(|one| one.name.to_string()).collect::<Vec<_>>();
     let mut next = async || {
-        tokio::time::timeout(Duration::from_millis(1000), changes.changed())
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(1), changes.changed()).await.unwrap().unwrap();
         names(&changes.borrow_and_update())
     };
     let one = file::create(dir.path(), id("one"), 1).unwrap();

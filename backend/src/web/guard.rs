@@ -5,6 +5,7 @@
 //! §10.2), by its `Origin`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,6 +15,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
 use super::error;
+use super::gate::Place;
 
 /// The names under which this head may be reached, in lower case.
 pub(super) struct Names(Vec<String>);
@@ -56,7 +58,14 @@ pub(super) async fn check(
     if let Some((status, message)) = refusal {
         return Ok(request.into_response(error(status, message)).map_into_right_body());
     }
-    Ok(next.call(request).await?.map_into_left_body())
+    let response = next.call(request).await?;
+    // Who follows or reports was let in, and is not pushed out.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(place) = response.request().conn_data::<Arc<Place>>()
+    {
+        place.keep();
+    }
+    Ok(response.map_into_left_body())
 }
 
 fn refusal(names: &Names, headers: &HeaderMap) -> Option<(StatusCode, String)> {

@@ -106,7 +106,7 @@ fn who_is_stuck_or_silent_is_let_go_and_holds_nobody_up() {
 fn followers_are_limited_and_places_are_given_back() {
     const MOST: usize = headroom::head::feed::MOST_FOLLOWERS;
     let fake = FakeProc::new();
-    let server = Server::start(&fake, &[]);
+    let server = Server::start(&fake, &["--max-connections-per-address", "1000"]);
     let at = server.address();
     let mut all: Vec<TcpStream> = (0..MOST)
         .map(|number| {

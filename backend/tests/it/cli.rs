@@ -36,7 +36,9 @@ fn it_says_what_it_is() {
     ] {
         let help = headroom(args);
         ended(&help, 0, &[]);
+        // As it is wrapped depends on the longest option.
         let text = String::from_utf8_lossy(&help.stdout);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         for word in words {
             assert!(text.contains(word), "{word} is not in: {text}");
         }
@@ -54,9 +56,15 @@ fn what_is_said_wrongly_is_named() {
         (&["--listen", "localhost:8080"], &["\"localhost:8080\"", "--listen"]),
         (&["--period-ms", "49"], &["49", "50 to 60000", "--period-ms"]),
         (&["serve", "--period-ms", "1s"], &["\"1s\"", "--period-ms"]),
-        (&["--listen", "0.0.0.0:0"], &["0.0.0.0:0", "--insecure-http"]),
-        (&["--listen", "[::]:0"], &["[::]:0", "--insecure-http"]),
-        (&["--listen", "0.0.0.0:0", "--insecure-http=false"], &["--insecure-http"]),
+        (&["--listen", "0.0.0.0:0", "--tls=false"], &["0.0.0.0:0", "--insecure-http"]),
+        (&["--listen", "[::]:0", "--tls=false"], &["[::]:0", "--insecure-http"]),
+        (&["--listen", "0.0.0.0:0", "--tls=false", "--insecure-http=false"], &["--insecure-http"]),
+        (&["--tls-cert", "cert.pem"], &["tls_cert", "tls_key"]),
+        (&["--trusted-proxies", "proxy"], &["proxy", "--trusted-proxies"]),
+        (&["--max-connections", "0"], &["--max-connections"]),
+        (&["token", "create", "Pi 5"], &["\"Pi 5\"", "lower-case"]),
+        (&["token", "create", "pi-5", "--head", "pi"], &["\"pi\"", "https://"]),
+        (&["explain", "--head", "https://a", "--fingerprint", "ab"], &["64 hexadecimal"]),
         (&["--config", "/no/such/headroom.toml"], &["/no/such/headroom.toml"]),
     ] {
         ended(&headroom(args), 2, words);
@@ -71,7 +79,9 @@ fn the_environment_is_checked() {
     }
     let output = command().env("HEADROOM_PERIOD_MS", "never").output().unwrap();
     ended(&output, 2, &["\"never\"", "--period-ms"]);
-    let output = command().env("HEADROOM_LISTEN", "0.0.0.0:0").output().unwrap();
+    let mut program = command();
+    program.env("HEADROOM_LISTEN", "0.0.0.0:0").env("HEADROOM_TLS", "false");
+    let output = program.output().unwrap();
     ended(&output, 2, &["0.0.0.0:0", "--insecure-http"]);
     let fake = FakeProc::new();
     let mut free = command();
@@ -90,7 +100,7 @@ fn a_settings_file_is_checked() {
         ("perriod_ms = 1000", "perriod_ms"),
         ("period_ms = 1", "1 is not a period"),
         ("period_ms = \"often\"", "period_ms"),
-        ("listen = \"0.0.0.0:0\"", "--insecure-http"),
+        ("listen = \"0.0.0.0:0\"\ntls = false", "--insecure-http"),
         ("listen = ", "line 1"),
     ] {
         fs::write(&path, text).unwrap();

@@ -1,7 +1,8 @@
 //! Followers, slow and quick, of a fleet that nobody reports.
 
 use super::*;
-use crate::head::fleet::{Fleet, Report};
+use crate::head::fleet::Fleet;
+use crate::head::report::Report;
 use shared::wire::{AgentMessage, AgentReading, Hello, PROTOCOL};
 use shared::{NodeFacts, NodeId, Sample};
 

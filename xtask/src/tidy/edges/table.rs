@@ -62,10 +62,26 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "agent"),
-        uses: Some(&["clock", "config", "doctor", "error", "head", "probe"]),
-        never: &["actix_web", "actix_ws"],
+        uses: Some(&[
+            "clock", "config", "doctor", "error", "head", "probe", "secrets", "signals", "tls",
+        ]),
+        never: &["actix_web", "actix_ws", "actix_rt"],
         texts: &[],
-        because: "agent reads its node through probe and reports to head, by no other way",
+        because: "agent reads its node through probe and reports to head, here or afar, without a server",
+    },
+    Module {
+        at: (BACKEND, "announce"),
+        uses: Some(&["config", "here", "tls"]),
+        never: &["actix_web", "actix_ws", "std::fs", "tokio"],
+        texts: &["/proc", "/sys"],
+        because: "announce tells where the head is, and hears nothing",
+    },
+    Module {
+        at: (BACKEND, "signals"),
+        uses: Some(&[]),
+        never: &["std::fs", "std::net"],
+        texts: &[],
+        because: "signals is a leaf",
     },
     Module {
         at: (BACKEND, "free"),

@@ -1,0 +1,50 @@
+//! `headroom agent`: reads this node and reports it to a head on another machine, until a signal ends it.
+
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, watch};
+
+use super::{Agent, run as read_and_report, uplink};
+use crate::config::AgentConfig;
+use crate::error::Error;
+use crate::probe::Probe;
+use crate::signals;
+
+/// Threads at most for what would hold up readings: looking around, sweeps, looking up names.
+const THREADS: usize = 4;
+/// How long one of them waits for more to do: its memory is worth more than its start.
+const KEEP_ALIVE: Duration = Duration::from_millis(500);
+
+/// Reports until SIGINT or SIGTERM.
+pub fn run(config: AgentConfig) -> Result<(), Error> {
+    let AgentConfig { roots, period_ms, labels, uplink } = config;
+    // What cannot be read now is more likely a wrong flag than a passing trouble.
+    Probe::open(&roots).read()?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(THREADS)
+        .thread_keep_alive(KEEP_ALIVE)
+        .build()
+        .map_err(Error::Server)?;
+    let result = runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let (links, incoming) = mpsc::channel(1);
+        let signal = signals::stop()?;
+        let until_signal = async move {
+            signal.await;
+            // Nobody waits for it once the uplink has ended.
+            stop.send(true).ok();
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = read_and_report(Agent { roots, period_ms, labels }, incoming) => {}
+            () = uplink::run(uplink, links, stopped) => {}
+            () = until_signal => {}
+        }
+        Ok(())
+    });
+    // A name that is being looked up would hold it up.
+    runtime.shutdown_background();
+    result.map_err(Error::Server)
+}

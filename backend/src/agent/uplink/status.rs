@@ -1,0 +1,51 @@
+//! What whoever runs the agent is told about its link: changes, one line each.
+
+use std::collections::HashSet;
+
+use crate::error::tell;
+
+/// Different things at most that are said between two links.
+const MOST: usize = 20;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Status {
+    /// What was said since the last link.
+    said: HashSet<String>,
+    is_connected: bool,
+}
+
+impl Status {
+    /// The head at `head` has answered, and calls this node `id`.
+    pub(super) fn connected(&mut self, head: &str, id: &str) {
+        self.said.clear();
+        self.is_connected = true;
+        tell(format_args!("connected to {head} as {id}"));
+    }
+
+    /// Whether there is a link.
+    pub(super) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// There is no link, or none any more.
+    pub(super) fn lost(&mut self, why: &str) {
+        let what = if self.is_connected { "the link to the head was lost" } else { "no head" };
+        self.is_connected = false;
+        self.say(format!("{what}: {why}; readings are kept until it is back"));
+    }
+
+    /// The head does not want this agent.
+    pub(super) fn refused(&mut self, why: &str) {
+        self.is_connected = false;
+        self.say(format!("the head refuses this agent: {why}"));
+    }
+
+    /// Each text once: tries go on, and most fail for the same reason.
+    fn say(&mut self, text: String) {
+        if self.said.len() < MOST && !self.said.contains(&text) {
+            tell(&text);
+            self.said.insert(text);
+        }
+    }
+}
