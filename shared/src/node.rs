@@ -165,7 +165,8 @@ impl Condition {
         let heard_ms = taken_ms.unwrap_or(since_ms);
         let age_ms = now_ms.saturating_sub(heard_ms);
         let stale_ms = period_ms.saturating_mul(Self::STALE_PERIODS).max(Self::STALE_MS);
-        if Liveness::of(age_ms, period_ms) == Liveness::Live {
+        let is_young = Liveness::of(age_ms, period_ms) == Liveness::Live;
+        if is_young && (connected || taken_ms.is_some()) {
             (Self::Live, since_ms)
         } else if age_ms <= stale_ms {
             (Self::Late, heard_ms)
@@ -240,6 +241,8 @@ mod tests {
         assert_eq!(of(lost.clone(), Some(9000), 10_000), ("live", 9500));
         assert_eq!(of(lost.clone(), Some(9000), 300_000), ("stale", 9000));
         assert_eq!(of(lost, Some(9000), 400_000), ("gone", 9000));
+        let awaited = Standing::Gone { since_ms: 9500, stopped: false };
+        assert_eq!(of(awaited, None, 9600), ("late", 9500), "not heard since the head started");
         let stopped = Standing::Gone { since_ms: 9500, stopped: true };
         assert_eq!(of(stopped, Some(9000), 9600), ("gone", 9500));
         assert_eq!(of(Standing::NeverSeen { since_ms: 7 }, None, 8), ("never seen", 7));
