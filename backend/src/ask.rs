@@ -1,18 +1,25 @@
 //! Asks a head over HTTP, as scripts do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
 use actix_web::rt::System;
-use awc::Client;
+use awc::{Client, Connector};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::{NodeFacts, Sample};
+use serde_json::json;
+use shared::{NodeFacts, NodeId, Sample};
 
-use crate::error::Error;
+use crate::config::HeadArgs;
+use crate::error::{Error, tell};
+use crate::{secrets, tls};
 
 /// Bytes of an answer at most: ten thousand nodes.
 const MOST_BYTES: usize = 64 << 20;
+/// Bytes of a password at most.
+const MOST_PASSWORD: usize = 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
@@ -20,71 +27,221 @@ struct Nodes {
     nodes: Vec<Node>,
 }
 
+/// A node, as its head tells it.
 #[derive(Deserialize)]
-struct Node {
-    id: String,
-    facts: NodeFacts,
-    sample: Option<Sample>,
+pub struct Node {
+    /// Under which the head knows it.
+    pub id: NodeId,
+    /// `live`, `late`, `stale`…
+    pub state: State,
+    /// Since its last reading, in ms.
+    pub age_ms: Option<u64>,
+    /// What does not change.
+    pub facts: NodeFacts,
+    /// The last reading.
+    pub sample: Option<Sample>,
+}
+
+/// The state of a node in a word. A head of another version may know others than this one.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub struct State(String);
+
+impl State {
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for State {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_word = text.len() <= 20 && text.bytes().all(|b| b == b' ' || b.is_ascii_lowercase());
+        if is_word { Ok(Self(text)) } else { Err(format!("{text:?} is no state")) }
+    }
 }
 
 /// The last reading of a node, and its facts. `node` may be left out where the head has only one.
-pub fn node(head: &str, node: Option<&str>) -> Result<(Sample, NodeFacts), Error> {
-    let found = choose(head, node)?;
-    let no_reading = || failed(head, format!("{} has given no reading yet", found.id));
+pub fn node(url: &str, of: &HeadArgs) -> Result<(Sample, NodeFacts), Error> {
+    let found = choose(&mut Head::enter(url, of)?, of)?;
+    let no_reading = || failed(url, format!("{} has given no reading yet", found.id));
     let sample = found.sample.ok_or_else(no_reading)?;
     Ok((sample, found.facts))
 }
 
 /// What the head tells at `/api/v1/nodes/{id}/{what}` of a node, chosen as in [`node`].
-pub fn of_node<T: DeserializeOwned>(
-    head: &str,
-    node: Option<&str>,
-    what: &str,
-) -> Result<T, Error> {
-    let id = choose(head, node)?.id;
-    get(head, &format!("/api/v1/nodes/{id}/{what}"))
+pub fn of_node<T: DeserializeOwned>(url: &str, of: &HeadArgs, what: &str) -> Result<T, Error> {
+    let mut head = Head::enter(url, of)?;
+    let id = choose(&mut head, of)?.id;
+    head.get(&format!("/api/v1/nodes/{id}/{what}"))
 }
 
-fn choose(head: &str, node: Option<&str>) -> Result<Node, Error> {
-    let Nodes { mut nodes } = get(head, "/api/v1/nodes")?;
+/// Every node, or the one that is named.
+pub fn nodes(url: &str, of: &HeadArgs) -> Result<Vec<Node>, Error> {
+    let mut head = Head::enter(url, of)?;
+    if of.node.is_some() {
+        return Ok(vec![choose(&mut head, of)?]);
+    }
+    Ok(head.get::<Nodes>("/api/v1/nodes")?.nodes)
+}
+
+fn choose(head: &mut Head<'_>, of: &HeadArgs) -> Result<Node, Error> {
+    let Nodes { mut nodes } = head.get("/api/v1/nodes")?;
+    let node = of.node.as_deref();
     let ids = |nodes: &[Node]| match nodes {
         [] => "it has none".to_owned(),
         // A page of names helps nobody.
         [..] => nodes.iter().take(20).map(|node| node.id.as_str()).collect::<Vec<_>>().join(", "),
     };
     let place = match node {
-        Some(id) => nodes.iter().position(|node| node.id == id),
+        Some(id) => nodes.iter().position(|node| node.id.as_str() == id),
         None => (nodes.len() == 1).then_some(0),
     };
     match place {
         Some(place) => Ok(nodes.swap_remove(place)),
         None => Err(Error::WhichNode {
-            head: head.into(),
+            head: head.url.into(),
             node: node.map(Into::into),
             ids: ids(&nodes),
         }),
     }
 }
 
-fn get<T: DeserializeOwned>(head: &str, path: &str) -> Result<T, Error> {
-    let url = format!("{}{path}", head.trim_end_matches('/'));
-    let body = System::new().block_on(async {
-        let client = Client::builder().timeout(TIMEOUT).finish();
-        let mut answer =
-            client.get(&url).send().await.map_err(|error| failed(head, error.to_string()))?;
-        let body = answer.body().limit(MOST_BYTES).await;
-        let body = body.map_err(|error| failed(head, error.to_string()))?;
-        if answer.status() == StatusCode::OK {
-            return Ok(body);
+/// A head that answers.
+struct Head<'a> {
+    url: &'a str,
+    tls: Arc<rustls::ClientConfig>,
+    session: Option<HeaderValue>,
+}
+
+/// What a head answered.
+struct Answer {
+    status: StatusCode,
+    session: Option<HeaderValue>,
+    retry_after: Option<String>,
+    body: Vec<u8>,
+}
+
+impl<'a> Head<'a> {
+    /// Signs in, if there is a password to do so with.
+    fn enter(url: &'a str, of: &HeadArgs) -> Result<Self, Error> {
+        let is_secure = url.starts_with("https://");
+        if is_secure && of.fingerprint.is_none() {
+            let text = "for https:// say with --fingerprint which certificate is the head's; the head \
+                        prints it when it starts";
+            return Err(Error::Refused(text.into()));
         }
-        let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+        if !is_secure && of.fingerprint.is_some() {
+            let text =
+                format!("{url:?} shows no certificate for --fingerprint to check; write https://");
+            return Err(Error::Refused(text));
+        }
+        let tls = Arc::new(tls::pinned(of.fingerprint.as_slice()));
+        let mut head = Self { url: url.trim_end_matches('/'), tls, session: None };
+        if let Some(path) = &of.password_file {
+            let password = secrets::first_line(path, MOST_PASSWORD).map_err(|error| {
+                Error::Refused(format!("cannot read the password in {}: {error}", path.display()))
+            })?;
+            if !is_secure {
+                tell(
+                    "the password goes to the head as it is, for all to see who listen: no https://",
+                );
+            }
+            let answer = head.ask("/api/v1/login", Some(&json!({ "password": password })))?;
+            if answer.status != StatusCode::NO_CONTENT {
+                return Err(head.refused(&answer));
+            }
+            head.session = answer.session;
+        }
+        Ok(head)
+    }
+
+    fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
+        let answer = self.ask(path, None)?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refused(&answer));
+        }
+        let no_head = |error| failed(self.url, format!("this is not what a head answers: {error}"));
+        serde_json::from_slice(&answer.body).map_err(no_head)
+    }
+
+    fn refused(&self, answer: &Answer) -> Error {
+        let said: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
         let said = said.as_ref().and_then(|said| said["error"].as_str()).unwrap_or_default();
-        Err(failed(head, format!("{}: {}", answer.status(), said.escape_debug())))
-    })?;
-    let no_head = |error| failed(head, format!("this is not what a head answers: {error}"));
-    serde_json::from_slice(&body).map_err(no_head)
+        let mut reason = format!("{}: {}", answer.status, said.escape_debug());
+        if answer.status == StatusCode::UNAUTHORIZED && self.session.is_none() {
+            reason += " (--password-file)";
+        }
+        if let Some(seconds) = answer.retry_after.as_ref().and_then(|text| text.parse::<u64>().ok())
+        {
+            reason += &format!(" (in {seconds} s)");
+        }
+        failed(self.url, reason)
+    }
+
+    /// Gets `path`, or posts to it what is to be `told`.
+    fn ask(&self, path: &str, told: Option<&serde_json::Value>) -> Result<Answer, Error> {
+        let url = format!("{}{path}", self.url);
+        let failed = |error: &dyn std::error::Error| failed(self.url, causes(error));
+        System::new().block_on(async {
+            let connector = Connector::new().rustls_0_23(Arc::clone(&self.tls));
+            let client = Client::builder().connector(connector).timeout(TIMEOUT).finish();
+            let mut request = if told.is_some() { client.post(&url) } else { client.get(&url) };
+            if let Some(session) = &self.session {
+                request = request.insert_header((COOKIE, session.clone()));
+            }
+            let sent = match told {
+                Some(told) => request.send_json(told).await,
+                None => request.send().await,
+            };
+            let mut answer = sent.map_err(|error| failed(&error))?;
+            let body = answer.body().limit(MOST_BYTES).await.map_err(|error| failed(&error))?;
+            let header = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+            let session = header(SET_COOKIE).and_then(|cookie| {
+                HeaderValue::from_str(cookie.split(';').next().unwrap_or_default()).ok()
+            });
+            Ok(Answer {
+                status: answer.status(),
+                session,
+                retry_after: header(RETRY_AFTER),
+                body: body.into(),
+            })
+        })
+    }
+}
+
+/// What went wrong, and why, as far as one cause does not repeat the other.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let why = error.to_string();
+        if !text.contains(&why) {
+            text = format!("{text}: {why}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn failed(head: &str, reason: String) -> Error {
     Error::Ask { head: head.into(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_a_word() {
+        for word in ["live", "never seen"] {
+            assert_eq!(State::try_from(word.to_owned()).unwrap().as_str(), word);
+        }
+        for wrong in ["\u{1b}[31mlive", "Live", "xxxxxxxxxxxxxxxxxxxxx"] {
+            State::try_from(wrong.to_owned()).err().unwrap();
+        }
+    }
 }

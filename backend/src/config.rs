@@ -42,7 +42,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Read this machine, and report it to a head on another one.
     Agent(AgentArgs),
-    /// Print this machine's memory once, like `free`, with the available memory explained.
+    /// Print this machine's memory once, like `free`, with the available memory explained; or that of
+    /// every node of a head.
     Free(FreeArgs),
     /// Print where memory went, part by part, and what other tools would say of it and why.
     Explain(ExplainArgs),
@@ -51,6 +52,8 @@ pub enum Command {
     /// Let nodes join a head, or shut them out. Run it on the head's machine, as the user who runs it.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Set the password of those who look at this machine's head. Signs everybody out.
+    Password(PasswordArgs),
 }
 
 /// The commands about tokens.
@@ -73,6 +76,13 @@ pub struct CreateArgs {
     /// address].
     #[arg(long, value_name = "URL")]
     pub head: Option<String>,
+    /// Make so many, for nodes called NAME-1, NAME-2 and so on, with as many zeros as it takes for all
+    /// numbers to be of one length.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub count: Option<u32>,
+    /// Print a JSON array of names, tokens and lines.
+    #[arg(long)]
+    pub json: bool,
     /// What the head is started with, if that does not stand in the environment or the file.
     #[command(flatten, next_help_heading = "As the head is started")]
     pub serve: ServeArgs,
@@ -94,6 +104,17 @@ pub struct ListArgs {
 pub struct RevokeArgs {
     /// The node.
     pub name: String,
+    /// Where the head keeps its data.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// The options of `headroom password`.
+#[derive(Args, Debug)]
+pub struct PasswordArgs {
+    /// Take the password from the first line of standard input, without asking.
+    #[arg(long)]
+    pub stdin: bool,
     /// Where the head keeps its data.
     #[command(flatten)]
     pub data: DataArgs,
@@ -130,6 +151,9 @@ pub struct FreeArgs {
     /// Print one JSON object, in bytes.
     #[arg(long, conflicts_with = "bytes")]
     pub json: bool,
+    /// The head whose nodes are meant, all of them or one.
+    #[command(flatten)]
+    pub of: HeadArgs,
     /// The trees to read.
     #[command(flatten)]
     pub roots: RootArgs,
@@ -173,7 +197,7 @@ pub struct HeadArgs {
     /// Ask this head, not this machine, such as `http://127.0.0.1:8080`.
     #[arg(long, env = "HEADROOM_HEAD", value_name = "URL", conflicts_with_all = ["proc_root", "sys_root"])]
     pub head: Option<String>,
-    /// Which of its nodes; may be left out where it has only one.
+    /// Which of its nodes; where it has only one, or all are meant, it may be left out.
     #[arg(long, value_name = "ID", requires = "head")]
     pub node: Option<String>,
     /// The fingerprint of its certificate, as it prints it when it starts. For `https://`.

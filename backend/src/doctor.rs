@@ -149,7 +149,7 @@ fn finding(
 /// Looks once and prints. That something was found is no error.
 pub fn run(args: &DoctorArgs) -> Result<(), Error> {
     let findings = match &args.of.head {
-        Some(head) => ask::of_node(head, args.of.node.as_deref(), "doctor")?,
+        Some(head) => ask::of_node(head, &args.of, "doctor")?,
         None => look(args)?,
     };
     let text = if args.json { json(&findings)? } else { print::text(&findings) };

@@ -18,7 +18,7 @@ use crate::table::{aligned, wrapped};
 /// Reads this machine once, or asks a head for one of its nodes, and prints.
 pub fn run(args: &ExplainArgs) -> Result<(), Error> {
     let (sample, facts) = if let Some(head) = &args.of.head {
-        ask::node(head, args.of.node.as_deref())?
+        ask::node(head, &args.of)?
     } else {
         let roots = args.roots.resolve();
         let taken = Probe::open(&roots).read()?;

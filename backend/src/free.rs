@@ -1,4 +1,6 @@
-//! `headroom free`: this machine's memory once, as a table or as JSON.
+//! `headroom free`: the memory of this machine, or of every node of a head, as a table or as JSON.
+
+mod cluster;
 
 use std::io;
 
@@ -8,6 +10,7 @@ use shared::memory::{self, Available, Split};
 use shared::units::human;
 use shared::{Field, Sample};
 
+use crate::ask;
 use crate::config::FreeArgs;
 use crate::error::{Error, print, tell};
 use crate::probe::Probe;
@@ -15,6 +18,14 @@ use crate::table::aligned;
 
 /// Reads once and prints.
 pub fn run(args: &FreeArgs) -> Result<(), Error> {
+    if let Some(head) = &args.of.head {
+        let nodes = ask::nodes(head, &args.of)?;
+        return print(&if args.json {
+            cluster::json(&nodes)?
+        } else {
+            cluster::table(&nodes, args.bytes)
+        });
+    }
     let taken = Probe::open(&args.roots.resolve()).read()?;
     for complaint in &taken.complaints {
         tell(complaint);
@@ -58,13 +69,18 @@ fn json(sample: &Sample) -> Result<String, Error> {
     text.map(|text| text + "\n").map_err(Error::Output)
 }
 
-/// The columns of `free`, in Headroom's order and words.
-fn table(sample: &Sample, bytes: bool) -> String {
-    let amount = |value: Option<u64>| match value {
+/// An amount of memory as it stands in a table.
+fn amount(value: Option<u64>, bytes: bool) -> String {
+    match value {
         Some(value) if bytes => value.to_string(),
         Some(value) => human(value),
         None => "—".into(),
-    };
+    }
+}
+
+/// The columns of `free`, in Headroom's order and words.
+fn table(sample: &Sample, bytes: bool) -> String {
+    let amount = |value| amount(value, bytes);
     let split = Split::of(sample);
     let available = Available::of(sample).ok();
     let is_estimated = available.is_some_and(|available| available.source.is_estimated());

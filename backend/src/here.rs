@@ -1,4 +1,4 @@
-//! What this machine is called, and where others reach it.
+//! What this machine is called, where others reach it, and what an address stands for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -79,6 +79,18 @@ fn is_elsewhere(address: &IpAddr) -> bool {
     !address.is_loopback() && !address.is_unspecified() && !is_link_local
 }
 
+/// What counts as one address: whoever has one address of IPv6 has 2⁶⁴.
+#[must_use]
+pub fn of_one(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & (u128::MAX << 64);
+            Ipv6Addr::from_bits(network).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +101,13 @@ mod tests {
         for name in ["Dash.example.org", "localhost", "127.0.0.1", "::1"] {
             assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{names:?}");
         }
+    }
+
+    #[test]
+    fn an_address_is_a_machine_and_of_ipv6_a_network() {
+        let one = |text: &str| of_one(text.parse().unwrap()).to_string();
+        assert_eq!(one("::ffff:10.0.0.1"), "10.0.0.1");
+        assert_eq!(one("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(one("::1"), "::");
     }
 }

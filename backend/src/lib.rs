@@ -14,6 +14,7 @@
 //! * [`table`]: tables and paragraphs for the terminal.
 //! * [`doctor`]: `headroom doctor`: why a number is missing or misleads, and what helps.
 //! * [`tokens`]: who may report, and `headroom token`.
+//! * [`viewers`]: who may look, and `headroom password`.
 //! * [`tls`]: certificates, and who trusts them.
 //! * [`secrets`]: random bytes, digests, and files that nobody else may read.
 //! * [`here`]: what this machine is called, and where it is reached.
@@ -43,4 +44,5 @@ pub mod signals;
 pub mod table;
 pub mod tls;
 pub mod tokens;
+pub mod viewers;
 pub mod web;

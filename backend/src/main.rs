@@ -6,8 +6,7 @@ use clap::Parser as _;
 use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
-use headroom::tokens::command as token;
-use headroom::{config, doctor, explain, free, serve};
+use headroom::{config, doctor, explain, free, serve, tokens, viewers};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -28,6 +27,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Free(args) => free::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-        Command::Token(command) => token::run(command),
+        Command::Token(command) => tokens::command::run(command),
+        Command::Password(args) => viewers::command::run(args),
     }
 }

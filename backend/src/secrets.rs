@@ -78,6 +78,25 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// The first line of a file, or of standard input if `path` is `-`, without its end. It has at most
+/// `most` bytes.
+pub fn first_line(path: &Path, most: usize) -> io::Result<String> {
+    let limit = most as u64 + 2;
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().take(limit).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    }
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let invalid = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+    if line.len() > most {
+        return Err(invalid("its first line is too long"));
+    }
+    String::from_utf8(line.to_vec()).map_err(|_| invalid("it is not text in UTF-8"))
+}
+
 /// Puts `bytes` into `path`, readable for its owner only, at once and for good: whoever reads it, also
 /// after a loss of power, sees all of the old or all of the new. Its directory is made if need be.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -102,8 +121,27 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    give_to_owner(&file, parent(path))?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Makes whoever owns `dir` the owner of `file` too: root may set the password of a head that runs as
+/// somebody else, who must be able to read it.
+#[cfg(unix)]
+fn give_to_owner(file: &File, dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+
+    if rustix::process::geteuid().is_root() {
+        let dir = fs::metadata(dir)?;
+        fchown(file, Some(dir.uid()), Some(dir.gid()))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give_to_owner(_file: &File, _dir: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes a directory that only its owner may enter. One that is there is left as it is.
@@ -127,6 +165,7 @@ pub fn lock(dir: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(dir.join("lock"))?;
+    give_to_owner(&file, dir)?;
     file.lock()?;
     Ok(file)
 }

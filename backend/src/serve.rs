@@ -1,6 +1,8 @@
 //! `headroom serve`: agent, head and web together, until a signal ends them.
 
-use std::io::{self, Write as _};
+mod entrance;
+
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,10 +17,11 @@ use crate::error::{Error, tell};
 use crate::head::Head;
 use crate::head::fleet::Expected;
 use crate::probe::Probe;
-use crate::tls::{self, Fingerprint};
+use crate::tls::Fingerprint;
 use crate::tokens::{Issued, Tokens};
-use crate::web::{self, Limits, State};
-use crate::{agent, head, here, signals};
+use crate::viewers::Viewers;
+use crate::web::{self, State};
+use crate::{agent, head, signals};
 
 /// Serves until SIGINT or SIGTERM. Prints the address once it can be opened.
 pub fn run(config: &Config) -> Result<(), Error> {
@@ -27,21 +30,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
     // What cannot be read now is more likely a wrong flag than a passing trouble.
     Probe::open(&config.roots).read()?;
-    let (tls, fingerprint) = if config.transport.is_tls() {
-        let names = here::names(&config.host_names);
-        let identity = tls::of_head(&config.data_dir, config.transport.given(), &names)?;
-        let fingerprint = identity.fingerprint();
-        (Some(identity.server()?), Some(fingerprint))
-    } else {
-        (None, None)
-    };
+    let entrance = entrance::open(config, address)?;
     let tokens = Tokens::open(&config.data_dir)?;
-    let limits = Limits {
-        all: room(config.max_connections),
-        per_address: config.max_connections_per_address,
-        exempt: config.trusted_proxies.clone(),
-    };
-    let result = rt::System::new().block_on(async {
+    let viewers = Viewers::open(&config.data_dir)?;
+    rt::System::new().block_on(async {
         let clock = WallClock::start();
         let (head, task) = head::new(web::BUILD.into(), move || clock.now_ms());
         rt::spawn(task);
@@ -59,17 +51,18 @@ pub fn run(config: &Config) -> Result<(), Error> {
         rt::spawn(keep_time(head.clone(), clock));
         rt::spawn(tokens.clone().keep_up());
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
-        let state = State { head: head.clone(), tokens };
-        let mut host_names = config.host_names.clone();
-        host_names.extend(here::host_name());
-        let server = web::server(listener, tls, limits, state, host_names)?;
+        rt::spawn(viewers.clone().keep_up());
+        let state = State { head: head.clone(), tokens, viewers: viewers.clone() };
+        let server = web::server(listener, state, entrance.clone()).map_err(Error::Server)?;
         let handle = server.handle();
         let serving = rt::spawn(server);
-        let stop = signals::stop()?;
-        let announced = announce(config, address, fingerprint);
-        say(address, fingerprint);
+        let stop = signals::stop().map_err(Error::Server)?;
+        let announced = announce(config, address, entrance.fingerprint);
+        entrance::say(config, &entrance, address, &viewers)?;
         tokio::select! {
-            ended = serving => return ended.map_err(io::Error::other)?,
+            ended = serving => {
+                return ended.map_err(io::Error::other).flatten().map_err(Error::Server);
+            }
             () = stop => {}
         }
         drop(announced);
@@ -77,8 +70,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         head.stop().await;
         handle.stop(true).await;
         Ok(())
-    });
-    result.map_err(Error::Server)
+    })
 }
 
 /// Tells the head which nodes have tokens, now and whenever that changes.
@@ -97,19 +89,6 @@ async fn keep_tokens(head: Head, mut changes: watch::Receiver<Vec<Issued>>) {
     }
 }
 
-/// Tells where it is, to whoever started it.
-fn say(address: SocketAddr, fingerprint: Option<Fingerprint>) {
-    // Whoever reads the address may end the program at once; or nobody reads it.
-    match fingerprint {
-        None => writeln!(io::stdout(), "Headroom is at http://{address}"),
-        Some(fingerprint) => writeln!(
-            io::stdout(),
-            "Headroom is at https://{address}\nIts certificate is {fingerprint}"
-        ),
-    }
-    .ok();
-}
-
 /// Announces the head to those who can reach it. Whatever fails, it can be reached by its address.
 fn announce(
     config: &Config,
@@ -124,32 +103,6 @@ fn announce(
         return None;
     }
     Announcement::begin(address, fingerprint).map_err(tell).ok()
-}
-
-/// How many connections there may be: as many as are `wanted`, if the system lets this process open so
-/// many files.
-fn room(wanted: u32) -> u32 {
-    /// What else is open.
-    const OTHERS: u64 = 128;
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-
-        let mut limit = getrlimit(Resource::Nofile);
-        limit.current = limit.maximum;
-        // If that is refused, what was allowed stays so.
-        setrlimit(Resource::Nofile, limit).ok();
-        let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let room = u32::try_from(most.saturating_sub(OTHERS)).unwrap_or(u32::MAX).max(1);
-        if room < wanted {
-            tell(format_args!(
-                "this system lets it open {most} files, so it takes {room} connections, not {wanted}"
-            ));
-        }
-        wanted.min(room)
-    }
-    #[cfg(not(unix))]
-    wanted
 }
 
 /// Between two looks at the time of day.

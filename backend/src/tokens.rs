@@ -123,9 +123,9 @@ impl Tokens {
     /// Makes a token for `name`. It is told this once.
     pub async fn create(&self, name: NodeId, now_ms: u64) -> Result<String, Error> {
         self.blocking(move |shared| {
-            let token = file::create(&shared.dir, name, now_ms)?;
+            let mut made = file::create(&shared.dir, &[name], now_ms)?;
             shared.reload_or_tell();
-            Ok(token)
+            Ok(made.remove(0))
         })
         .await
     }

@@ -1,28 +1,36 @@
 //! Serves what the head knows: the page, the feed, and JSON for scripts. Never reads a node.
 
+mod access;
 mod agents;
 mod api;
+mod body;
 mod bounded;
+mod client;
 mod gate;
 mod guard;
+mod joining;
 mod listen;
 mod page;
+mod session;
 mod socket;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_server::Server;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpResponse, web};
 use rustls::ServerConfig;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::head::Head;
+use crate::tls::Fingerprint;
 use crate::tokens::Tokens;
+use crate::viewers::Viewers;
 
 pub use gate::Limits;
 pub use page::BUILD;
@@ -33,6 +41,8 @@ pub struct State {
     pub head: Head,
     /// Who may report.
     pub tokens: Tokens,
+    /// Who may look.
+    pub viewers: Viewers,
 }
 
 /// Browsers load nothing from elsewhere, run no inline script, and show the page in no frame.
@@ -40,21 +50,41 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
      style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'";
 
-/// Serves on `listener`, with TLS if that is given; requests must be for an IP address, localhost, a name
-/// in .local, or one of `host_names`.
-pub fn server(
-    listener: TcpListener,
-    tls: Option<ServerConfig>,
-    limits: Limits,
-    state: State,
-    host_names: Vec<String>,
-) -> io::Result<Server> {
+/// How this head is entered.
+#[derive(Clone, Default)]
+pub struct Entrance {
+    /// With TLS, if at all.
+    pub tls: Option<ServerConfig>,
+    /// What agents know the certificate by.
+    pub fingerprint: Option<Fingerprint>,
+    /// How many connections there may be.
+    pub limits: Limits,
+    /// Names it may be asked by, besides IP addresses, localhost and names in .local.
+    pub host_names: Vec<String>,
+    /// Proxies that are believed who their client is.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Whether everybody may read.
+    pub anonymous_read: bool,
+    /// Whether others than the users of this machine may reach it: then nobody reads without a password.
+    pub is_exposed: bool,
+    /// Whether it listens on loopback only.
+    pub is_local: bool,
+    /// Where agents reach it.
+    pub url: String,
+}
+
+/// Serves on `listener`.
+pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Result<Server> {
+    let (tls, limits) = (entrance.tls.clone(), entrance.limits.clone());
+    let names = web::Data::new(guard::Names::new(entrance.host_names.clone()));
     let state = web::Data::new(state);
-    let names = web::Data::new(guard::Names::new(host_names));
+    let entrance = web::Data::new(entrance);
     let application = move || {
         App::new()
             .app_data(state.clone())
             .app_data(names.clone())
+            .app_data(entrance.clone())
+            .wrap(from_fn(access::check))
             .wrap(from_fn(guard::check))
             .wrap(
                 DefaultHeaders::new()
@@ -66,6 +96,8 @@ pub fn server(
             )
             .configure(api::routes)
             .configure(socket::routes)
+            .configure(session::routes)
+            .configure(joining::routes)
             .configure(agents::routes)
             .configure(page::routes)
     };
@@ -97,4 +129,9 @@ fn wrong_method(allowed: &'static str) -> HttpResponse {
 /// An error as scripts read it: `{"error": "…"}`.
 fn error(status: StatusCode, message: impl AsRef<str>) -> HttpResponse {
     HttpResponse::build(status).json(json!({ "error": message.as_ref() }))
+}
+
+/// What is true only now.
+fn fresh(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }

@@ -1,5 +1,6 @@
 //! `bench`: what Headroom costs here, measured, beside what it may cost.
 
+mod cluster;
 mod program;
 
 use crate::error::{Error, Result};
@@ -50,6 +51,12 @@ impl Row {
         let verdict = if within { Verdict::Within } else { Verdict::Over };
         Self { what: what.to_owned(), measured, budget, verdict }
     }
+
+    /// A row without a budget; `note` stands in its place.
+    fn told(what: &str, measured: String, note: &str) -> Self {
+        let (what, budget) = (what.to_owned(), note.to_owned());
+        Self { what, measured, budget, verdict: Verdict::Told }
+    }
 }
 
 /// Measures everything; whether all of it is within its budget.
@@ -64,6 +71,16 @@ pub(crate) fn bench(short: bool) -> Result<bool> {
     measure(&mut rows, "sweep over processes and groups", || Ok(vec![sweep()?]));
     let what = format!("head and its agent over {} s", watch.as_secs());
     measure(&mut rows, &what, || resident(&binary, watch));
+    cluster::measure_all(&mut rows, &binary, short, !short);
+    Ok(print(&rows))
+}
+
+/// Measures what a head does with very many nodes; whether all of it is within its budget.
+pub(crate) fn of_cluster(short: bool) -> Result<bool> {
+    web::build()?;
+    let binary = process::build_release()?;
+    let mut rows = Vec::new();
+    cluster::measure_all(&mut rows, &binary, short, true);
     Ok(print(&rows))
 }
 
@@ -135,12 +152,8 @@ fn sweep() -> Result<Row> {
     let lines = lines_of("sweep", &["--", "--short"])?;
     let us = lines.iter().find_map(|line| number_in(line, "sweep"));
     let us = us.ok_or_else(|| without("sweep", "sweep"))?;
-    Ok(Row {
-        what: "sweep with 300 processes more".to_owned(),
-        measured: format!("{us:.0} µs of CPU"),
-        budget: format!("({:.2} % while somebody looks)", us / SWEEP_EVERY_US * 100.0),
-        verdict: Verdict::Told,
-    })
+    let note = format!("({:.2} % while somebody looks)", us / SWEEP_EVERY_US * 100.0);
+    Ok(Row::told("sweep with 300 processes more", format!("{us:.0} µs of CPU"), &note))
 }
 
 /// What a bench of the program prints.
@@ -190,12 +203,8 @@ fn resident(binary: &Path, watch: Duration) -> Result<Vec<Row>> {
         format!("{} MiB", RESIDENT_KIB / 1024),
         kib <= RESIDENT_KIB,
     );
-    let cpu = Row {
-        what: "the same, CPU of one core".to_owned(),
-        measured: format!("{percent:.3} %"),
-        budget: format!("({NETDATA_HALF_PERCENT} % is half of Netdata)"),
-        verdict: Verdict::Told,
-    };
+    let note = format!("({NETDATA_HALF_PERCENT} % is half of Netdata)");
+    let cpu = Row::told("the same, CPU of one core", format!("{percent:.3} %"), &note);
     Ok(vec![memory, cpu])
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod peers;
 mod process;
 mod step;
+mod swarm;
 mod tidy;
 mod toolchain;
 mod web;
@@ -28,7 +29,14 @@ cargo xtask COMMAND
   test             everything `cargo test` covers, with a browser for the end-to-end tests, and
                    with other tools to compare with
   check            formatting, clippy for both targets, documentation, tidy rules, cargo-deny
-  bench [--short]  measure against the budgets; --short watches memory for 20 s, not 10 min
+  bench [cluster] [--short]
+                   measure against the budgets; --short watches memory for 20 s, not 10 min, and
+                   leaves out how many nodes a head carries; with `cluster` only what a head does
+                   with a thousand nodes and more, 10 min or with --short 4
+  swarm --head URL --nodes N (--data-dir DIR | --tokens FILE) [OPTIONS]
+                   load a head with N agents whose memory is made up; of the head that keeps its data
+                   in DIR it gets the tokens itself; some can do as they should not
+                   (`swarm --help`)
   docs             write docs/fields.md and docs/memory.md from the code
   help             this text
 
@@ -50,18 +58,25 @@ fn main() -> ExitCode {
         ["web"] => ended(web::build()),
         ["test"] => test(),
         ["check"] => check::check(),
-        ["bench", options @ ..] if matches!(options, [] | ["--short"]) => {
-            match bench::bench(!options.is_empty()) {
-                Ok(true) => ExitCode::SUCCESS,
-                Ok(false) => ExitCode::FAILURE,
-                Err(error) => ended(Err(error)),
-            }
-        }
+        ["bench"] => measured(bench::bench(false)),
+        ["bench", "--short"] => measured(bench::bench(true)),
+        ["bench", "cluster"] => measured(bench::of_cluster(false)),
+        ["bench", "cluster", "--short"] => measured(bench::of_cluster(true)),
+        ["swarm", args @ ..] => ended(swarm::swarm(args)),
         ["docs"] => ended(docs::write()),
         _ => {
             eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));
             ExitCode::from(2)
         }
+    }
+}
+
+/// Whether all was within its budget.
+fn measured(result: Result<bool>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => ended(Err(error)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use serde::Serialize;
+use serde_json::json;
 use shared::NodeId;
 use shared::units::span;
 
@@ -22,7 +24,7 @@ pub fn run(command: TokenCommand) -> Result<(), Error> {
 }
 
 fn create(args: CreateArgs) -> Result<(), Error> {
-    let name = name(args.name)?;
+    let names = numbered(&args.name, args.count)?;
     let config = args.serve.resolve()?;
     let head = args.head.unwrap_or_else(|| here::url(&config));
     if !["http://", "https://"].iter().any(|scheme| head.starts_with(scheme)) {
@@ -30,12 +32,37 @@ fn create(args: CreateArgs) -> Result<(), Error> {
         return Err(Error::Refused(text));
     }
     let fingerprint = if head.starts_with("https://") { Some(fingerprint(&config)?) } else { None };
-    let token = file::create(&config.data_dir, name.clone(), WallClock::start().now_ms())?;
-    tell(format_args!(
-        "run this line on {name}, once; its token is not told again, and belongs to the machine that uses \
-         it first"
-    ));
-    print(&(joining(&token, &head, fingerprint) + "\n"))
+    let made = file::create(&config.data_dir, &names, WallClock::start().now_ms())?;
+    let lines = made.iter().map(|token| joining(token, &head, fingerprint));
+    if args.json {
+        let of = |((name, token), line)| json!({ "name": name, "token": token, "line": line });
+        let all: Vec<_> = names.iter().zip(&made).zip(lines).map(of).collect();
+        return print_json(&all);
+    }
+    match names.as_slice() {
+        [name] => tell(format_args!(
+            "run this line on {name}, once; its token is not told again, and belongs to the machine \
+             that uses it first"
+        )),
+        _ => tell(format_args!(
+            "run one of these lines on each node, once; their tokens are not told again, and belong \
+             to the machines that use them first"
+        )),
+    }
+    let text: String = lines.map(|line| line + "\n").collect();
+    print(&text)
+}
+
+/// The names of `count` nodes, which sort as they count.
+fn numbered(name: &str, count: Option<u32>) -> Result<Vec<NodeId>, Error> {
+    let Some(count) = count else { return Ok(vec![node(name.to_owned())?]) };
+    let width = count.to_string().len();
+    (1..=count).map(|number| node(format!("{name}-{number:0width$}"))).collect()
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value);
+    print(&(text.map_err(|error| Error::Output(io::Error::from(error)))? + "\n"))
 }
 
 /// Of the certificate that the head serves with, which is made if it has none yet.
@@ -51,8 +78,7 @@ fn list(args: ListArgs) -> Result<(), Error> {
     let mut tokens: Vec<_> = entries.iter().map(Issued::from).collect();
     tokens.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     if args.json {
-        let text = serde_json::to_string_pretty(&tokens);
-        return print(&(text.map_err(|error| Error::Output(io::Error::from(error)))? + "\n"));
+        return print_json(&tokens);
     }
     let now_ms = WallClock::start().now_ms();
     let ago = |at_ms: u64| format!("{} ago", span(now_ms.saturating_sub(at_ms) / 1000));
@@ -65,7 +91,7 @@ fn list(args: ListArgs) -> Result<(), Error> {
 }
 
 fn revoke(args: RevokeArgs) -> Result<(), Error> {
-    let name = name(args.name)?;
+    let name = node(args.name)?;
     let dir = args.data.resolve()?;
     if file::revoke(&dir, &name)? {
         tell(format_args!("{name} is shut out"));
@@ -75,6 +101,23 @@ fn revoke(args: RevokeArgs) -> Result<(), Error> {
     Err(Error::Refused(text))
 }
 
-fn name(text: String) -> Result<NodeId, Error> {
+fn node(text: String) -> Result<NodeId, Error> {
     NodeId::try_from(text).map_err(|error| Error::Refused(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn many_names_are_of_one_length() {
+        let names = |name, count| {
+            numbered(name, count).map(|ids| ids.into_iter().map(String::from).collect::<Vec<_>>())
+        };
+        assert_eq!(names("pi", None).unwrap(), ["pi"]);
+        assert_eq!(names("pi", Some(1)).unwrap(), ["pi-1"]);
+        let ten = names("pi", Some(10)).unwrap();
+        assert_eq!((ten[0].as_str(), ten[9].as_str()), ("pi-01", "pi-10"));
+        assert!(names("Pi", Some(2)).is_err());
+    }
 }

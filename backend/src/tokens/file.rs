@@ -1,5 +1,6 @@
 //! `tokens.json`: what is kept of tokens, and how it is changed.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -57,24 +58,30 @@ pub(super) fn read(dir: &Path) -> io::Result<Vec<Entry>> {
     Ok(serde_json::from_slice::<Kept>(&bytes)?.tokens)
 }
 
-/// Makes a token for `name`, and keeps its hash.
-pub(super) fn create(dir: &Path, name: NodeId, now_ms: u64) -> Result<String, Error> {
-    let token = format!("{PREFIX}{}", hex(&random::<32>()));
+/// Makes a token for each of `names`, and keeps their hashes: all of them, or none.
+pub(super) fn create(dir: &Path, names: &[NodeId], now_ms: u64) -> Result<Vec<String>, Error> {
+    let made: Vec<_> = names.iter().map(|_| format!("{PREFIX}{}", hex(&random::<32>()))).collect();
     change(dir, |tokens| {
-        if tokens.iter().any(|entry| entry.name == name) {
+        let taken: HashSet<_> = tokens.iter().map(|entry| &entry.name).collect();
+        if let Some(name) = names.iter().find(|name| taken.contains(name)) {
             let text = format!(
                 "there is a token for {name} already; revoke it first, or choose another name"
             );
             return Err(Error::Refused(text));
         }
-        if tokens.len() >= MOST {
-            return Err(Error::Refused(format!("there are {MOST} tokens already; revoke some")));
+        if tokens.len() + names.len() > MOST {
+            let text = format!("there would be more than {MOST} tokens; revoke some");
+            return Err(Error::Refused(text));
         }
-        let hash = sha256(token.as_bytes());
-        tokens.push(Entry { name, hash, created_ms: now_ms, bound: None });
+        tokens.extend(names.iter().zip(&made).map(|(name, token)| Entry {
+            name: name.clone(),
+            hash: sha256(token.as_bytes()),
+            created_ms: now_ms,
+            bound: None,
+        }));
         Ok(true)
     })?;
-    Ok(token)
+    Ok(made)
 }
 
 /// Takes the token of `name` away: `false` if there is none.

@@ -80,10 +80,10 @@ async fn what_others_change_is_seen() {
         tokio::time::timeout(Duration::from_secs(1), changes.changed()).await.unwrap().unwrap();
         names(&changes.borrow_and_update())
     };
-    let one = file::create(dir.path(), id("one"), 1).unwrap();
+    let one = file::create(dir.path(), &[id("one")], 1).unwrap().remove(0);
     assert_eq!(next().await, ["one"]);
     tokens.admit(&one, &machine(MACHINE), 2).unwrap();
-    file::create(dir.path(), id("two"), 3).unwrap();
+    file::create(dir.path(), &[id("two")], 3).unwrap();
     while next().await != ["one", "two"] {}
     assert_eq!(tokens.list()[0].bound_ms, Some(2));
     assert!(file::revoke(dir.path(), &id("one")).unwrap());
@@ -113,4 +113,17 @@ async fn no_tokens_leave_no_trace() {
     assert_eq!(tokens.admit("hrt_", &machine(MACHINE), 1), Err(TokenRefusal::Unknown));
     assert_eq!(tokens.list(), []);
     assert!(!dir.path().join("data").exists());
+}
+
+#[test]
+fn many_are_made_at_once_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["a-1", "a-2", "a-3"].map(id);
+    let made = file::create(dir.path(), &names, 1).unwrap();
+    let tokens = open(&dir);
+    for (name, token) in names.iter().zip(&made) {
+        assert_eq!(tokens.admit(token, &machine(MACHINE), 2).as_ref(), Ok(name));
+    }
+    file::create(dir.path(), &["b-1", "a-2"].map(id), 3).unwrap_err();
+    assert_eq!(open(&dir).list().len(), 3);
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, guard, web};
 use serde::Serialize;
 use serde_json::json;
@@ -16,7 +15,8 @@ use shared::survey::Survey;
 use shared::{Field, NodeFacts, NodeId, Sample, memory, rates};
 use tokio::time::timeout;
 
-use super::{State, error, wrong_method};
+use super::client::Client;
+use super::{State, error, fresh, wrong_method};
 use crate::head::fleet::{NodeDetail, Numbered};
 use crate::head::{AsOf, HeadGone};
 
@@ -245,20 +245,20 @@ async fn detail(state: &State, id: &str) -> Result<AsOf<NodeDetail>, HttpRespons
     }
 }
 
-async fn health(state: web::Data<State>) -> HttpResponse {
+async fn health(state: web::Data<State>, client: web::ReqData<Client>) -> HttpResponse {
     match state.head.nodes().await {
         Ok(AsOf { now_ms, of: nodes }) => {
             let is_live = |node: &&NodeDetail| condition(node, now_ms).0 == Condition::Live;
             let live = nodes.iter().filter(is_live).count();
-            fresh(&json!({ "status": "ok", "nodes": nodes.len(), "live": live }))
+            // How many there are is for those who may see them.
+            fresh(&if client.may_read {
+                json!({ "status": "ok", "nodes": nodes.len(), "live": live })
+            } else {
+                json!({ "status": "ok" })
+            })
         }
         Err(HeadGone) => stopping(),
     }
-}
-
-/// What is true only now.
-fn fresh(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
 pub(super) fn stopping() -> HttpResponse {

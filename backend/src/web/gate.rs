@@ -5,13 +5,15 @@
 //! is being served.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::here::of_one;
+
 /// How many connections there may be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Limits {
     /// Of all together.
     pub all: u32,
@@ -83,17 +85,6 @@ impl Inner {
     }
 }
 
-/// What counts as one address: whoever has one address of IPv6 has 2⁶⁴.
-pub(super) fn of_one(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & (u128::MAX << 64);
-            Ipv6Addr::from_bits(network).into()
-        }
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 /// The place of a connection, until it is dropped.
 pub(super) struct Place {
     gate: Gate,
@@ -160,7 +151,7 @@ mod tests {
         assert_eq!(enter(&gate, "2001:db8::3").err(), Some(Full::Address));
         enter(&gate, "2001:db8:0:1::3").unwrap();
         let proxied: Vec<_> = (0..10).map(|_| enter(&gate, "127.0.0.9").unwrap()).collect();
-        assert_eq!(gate.0.counts().all, 15);
+        assert_eq!(gate.0.counts().all, 14);
         drop(proxied);
         assert_eq!(gate.0.counts().by_address.len(), 3);
     }

@@ -1,6 +1,8 @@
 //! The feed, over WebSockets, and what all WebSockets share.
 
+use std::future::pending;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -16,7 +18,7 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::api::stopping;
 use super::bounded::bounded;
-use super::{STUCK, State, error, wrong_method};
+use super::{Entrance, STUCK, State, error, wrong_method};
 use crate::head::Head;
 use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS, View};
 
@@ -76,6 +78,7 @@ struct Asked {
 
 async fn feed(
     state: web::Data<State>,
+    entrance: web::Data<Entrance>,
     asked: web::Query<Asked>,
     request: HttpRequest,
     body: web::Payload,
@@ -101,18 +104,29 @@ async fn feed(
         }
         Err(_) => return Ok(stopping()),
     };
-    rt::spawn(talk(session, messages, following, encoding, state.head.clone()));
+    let change = state.viewers.change();
+    let is_open = entrance.anonymous_read;
+    // A new password ends what sessions from before it opened.
+    let over = async move {
+        change.await;
+        if is_open {
+            pending::<()>().await;
+        }
+    };
+    rt::spawn(talk(session, messages, following, encoding, state.head.clone(), over));
     Ok(response)
 }
 
-/// Passes frames out and requests in, until one side ends it.
+/// Passes frames out and requests in, until one side ends it, or it is `over`.
 async fn talk(
     mut session: Session,
     mut messages: AggregatedMessageStream,
     mut following: Following,
     encoding: Encoding,
     head: Head,
+    over: impl Future<Output = ()>,
 ) {
+    let mut over = pin!(over);
     let mut ping = interval(PING);
     let mut last_sign = Instant::now();
     let end = loop {
@@ -144,6 +158,7 @@ async fn talk(
                     None => break None,
                 }
             }
+            () = &mut over => break Some(reason(CloseCode::Policy, "the password was changed; sign in again")),
             _ = ping.tick() => {
                 if last_sign.elapsed() > SILENCE || !is_taken(session.ping(b"")).await {
                     break None;

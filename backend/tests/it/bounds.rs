@@ -7,22 +7,12 @@ use std::time::{Duration, Instant};
 
 use shared::wire::FeedMessage;
 
-use crate::client::{Follower, get, node_when, run};
-use crate::support::{FakeProc, SOON, Server, open_sockets, until};
+use crate::client::{Follower, get, node_when, run, upgrade};
+use crate::support::{FakeProc, SOON, Server, open_sockets, resident_kib, until};
 
-const HANDSHAKE: &str = "GET /api/v1/feed HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
-     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-/// Connects by hand, and reads no more than the status line: `101` if it is let in.
+/// Connects by hand, and reads no more than the status: `101` if it is let in.
 fn shake_hands(at: SocketAddr) -> (TcpStream, u16) {
-    let mut stream = TcpStream::connect(at).unwrap();
-    stream.set_read_timeout(Some(SOON)).unwrap();
-    stream.write_all(HANDSHAKE.as_bytes()).unwrap();
-    let mut line = [0; 12];
-    stream.read_exact(&mut line).unwrap();
-    let status = std::str::from_utf8(&line[9..]).unwrap().parse().unwrap();
-    (stream, status)
+    upgrade(at, "/api/v1/feed", &[])
 }
 
 /// Asks for windows, as fast as it can, and takes none of them, until the server takes no more.
@@ -141,11 +131,4 @@ fn a_request_without_end_is_cut_short() {
     run(async {
         Follower::json(at).await.snapshot().await;
     });
-}
-
-/// The memory of process `pid`.
-fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -1,8 +1,9 @@
 //! Clients of the tests: plain HTTP byte by byte, so that hostile requests can be made too, and a
 //! follower of the feed.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::rt;
@@ -12,7 +13,7 @@ use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use serde_json::Value;
 use shared::wire::{self, Delta, Encoding, FeedMessage, FeedRequest, NodeWindow, Snapshot};
 
-use crate::support::{SOON, until};
+use crate::support::{SOON, Server, until};
 
 /// The answer to a request.
 pub(crate) struct Answer {
@@ -22,7 +23,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|part| part == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
@@ -63,12 +64,32 @@ impl Answer {
 
 /// Sends `bytes` as they are, and reads until the server closes the connection.
 pub(crate) fn send_raw(address: SocketAddr, bytes: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).unwrap();
+    exchange(connect(address), bytes)
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
+    stream
+}
+
+fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Answer {
     stream.write_all(bytes).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     Answer::parse(&answer)
+}
+
+/// The bytes of a request with `headers` besides Host and Connection.
+fn written(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut lines = vec![format!("{method} {path} HTTP/1.1")];
+    for (name, value) in [("Connection", "close"), ("Host", &address.to_string())] {
+        if !headers.iter().any(|(other, _)| *other == name) {
+            lines.push(format!("{name}: {value}"));
+        }
+    }
+    lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
+    (lines.join("\r\n") + "\r\n\r\n").into_bytes()
 }
 
 /// Sends a request with `headers` besides Host and Connection.
@@ -78,12 +99,58 @@ pub(crate) fn request(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Answer {
-    let mut lines = vec![format!("{method} {path} HTTP/1.1"), "Connection: close".into()];
-    if !headers.iter().any(|(name, _)| *name == "Host") {
-        lines.push(format!("Host: {address}"));
-    }
-    lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
-    send_raw(address, (lines.join("\r\n") + "\r\n\r\n").as_bytes())
+    send_raw(address, &written(address, method, path, headers))
+}
+
+/// Sends `body` as JSON, with `headers` besides those that this takes.
+pub(crate) fn send_json(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Answer {
+    let body = body.to_string();
+    let length = body.len().to_string();
+    let mut all = vec![("Content-Type", "application/json"), ("Content-Length", &length)];
+    all.extend(headers);
+    send_raw(address, &[written(address, method, path, &all), body.into_bytes()].concat())
+}
+
+/// Sends a request over TLS, to a server that is known by its fingerprint.
+pub(crate) fn request_tls(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let address = server.address();
+    let config = headroom::tls::pinned(&[server.fingerprint()]);
+    let name = address.ip().into();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let stream = rustls::StreamOwned::new(connection, connect(address));
+    exchange(stream, &written(address, method, path, headers))
+}
+
+/// Asks for a WebSocket by hand, and reads no more than the status: `101` if it is opened.
+pub(crate) fn upgrade(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (TcpStream, u16) {
+    let mut all = vec![
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    all.extend(headers);
+    let mut stream = connect(address);
+    stream.write_all(&written(address, "GET", path, &all)).unwrap();
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).unwrap();
+    let status = std::str::from_utf8(&line[9..]).unwrap().parse().unwrap();
+    (stream, status)
 }
 
 /// Gets `path`.
@@ -209,7 +276,7 @@ impl Follower {
         loop {
             match self.message().await {
                 FeedMessage::Delta(delta) => return delta,
-                FeedMessage::Survey(_) => {}
+                FeedMessage::Survey(_) | FeedMessage::Standings(_) => {}
                 other => panic!("no delta: {other:?}"),
             }
         }

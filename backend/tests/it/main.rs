@@ -3,26 +3,35 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+mod agent;
 mod bounds;
 mod browser;
 mod captures;
 mod chromium;
 mod cli;
 mod client;
+mod cluster;
 mod doctor;
 mod explain;
 mod fake;
 mod feed;
 mod free;
+mod hosts;
 mod http;
+mod limits;
 mod live;
+mod netns;
 mod page;
 mod panels;
 mod partition;
 mod peers;
+mod proxy;
 mod quiet;
 mod socket;
 mod stop;
 mod support;
+mod tls;
+mod tokens;
 mod trouble;
+mod viewers;
 mod zram;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use headroom::tls::Fingerprint;
 use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) use crate::fake::{ELSEWHERE, FakeProc, PAGE, VALUES};
@@ -26,6 +27,9 @@ pub(crate) fn command() -> Command {
             command.env_remove(name);
         }
     }
+    // Nobody's data, and none that a test finds: one that keeps data says where.
+    let nowhere = std::env::temp_dir().join(format!("headroom-test-{}", std::process::id()));
+    command.env("HEADROOM_DATA_DIR", nowhere);
     command.stdin(Stdio::null());
     command
 }
@@ -56,6 +60,7 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    fingerprint: Option<Fingerprint>,
     stderr: Arc<Mutex<String>>,
 }
 
@@ -67,9 +72,14 @@ impl Server {
 
     /// The same on `port`, so that it can take the place of one that ended.
     pub(crate) fn start_on(port: u16, fake: &FakeProc, args: &[&str]) -> Self {
-        let listen = format!("127.0.0.1:{port}");
+        Self::start_at(&format!("127.0.0.1:{port}"), fake, args)
+    }
+
+    /// The same on any address. It keeps its data in `data` of the tree.
+    pub(crate) fn start_at(listen: &str, fake: &FakeProc, args: &[&str]) -> Self {
         let mut command = command();
-        command.args(["--listen", &listen]).args(fake.args()).args(args);
+        command.env("HEADROOM_DATA_DIR", fake.path("data"));
+        command.args(["--listen", listen]).args(fake.args()).args(args);
         Self::spawn(&mut command, Stdio::piped())
     }
 
@@ -90,18 +100,34 @@ impl Server {
         }
         let lines = lines(child.stdout.take().unwrap());
         // Killed by its drop, whatever fails from here on.
-        let mut server = Self { child, address: ([127, 0, 0, 1], 0).into(), stderr };
-        let Ok(line) = lines.recv_timeout(SOON) else {
-            panic!("the server said no address, but: {}", server.stderr());
+        let localhost = [127, 0, 0, 1];
+        let address = (localhost, 0).into();
+        let mut server = Self { child, address, fingerprint: None, stderr };
+        let line = || {
+            let line = lines.recv_timeout(SOON);
+            line.unwrap_or_else(|_| panic!("the server says no more, but: {}", server.stderr()))
         };
-        let address = line.strip_prefix("Headroom is at http://");
-        server.address = address.expect(&line).parse().unwrap();
+        let first = line();
+        let (scheme, address) =
+            first.strip_prefix("Headroom is at ").unwrap().split_once("://").unwrap();
+        let mut address: SocketAddr = address.parse().unwrap();
+        if address.ip().is_unspecified() {
+            address.set_ip(localhost.into());
+        }
+        let fingerprint = (scheme == "https")
+            .then(|| line().strip_prefix("Its certificate is ").unwrap().parse().unwrap());
+        (server.address, server.fingerprint) = (address, fingerprint);
         server
     }
 
     /// Where it serves.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What its certificate is known by, if it serves TLS.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint.unwrap()
     }
 
     /// Its process.
@@ -167,4 +193,18 @@ pub(crate) fn open_sockets(pid: u32) -> usize {
         .filter(|target| target.to_string_lossy().starts_with("socket:"))
         .collect();
     sockets.len()
+}
+
+/// The memory of process `pid`, in KiB.
+pub(crate) fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// The permissions of a file.
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -16,16 +16,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Ends with this value.
 pub(super) struct Program {
     child: Guard,
+    /// Where it serves, on 127.0.0.1.
+    pub(super) port: u16,
+    /// What its certificate is known by, if it speaks TLS.
+    pub(super) fingerprint: Option<String>,
     /// From its start to the last byte of its first page.
     pub(super) served_after: Duration,
 }
 
 impl Program {
     pub(super) fn start(binary: &Path) -> Result<Self> {
+        Self::start_with(binary, &[])
+    }
+
+    /// The same with more arguments.
+    pub(super) fn start_with(binary: &Path, args: &[&str]) -> Result<Self> {
         let shown = format!("`{} serve --listen 127.0.0.1:0`", binary.display());
         let failed = |what: &str| Error::say(format!("{shown} {what}; run it by hand to see why"));
         let mut command = Command::new(binary);
-        command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(std::env::temp_dir());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .current_dir(std::env::temp_dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Settings of this shell are not what is measured.
         process::forget(&mut command, |name| name.starts_with("HEADROOM_"));
@@ -33,18 +45,24 @@ impl Program {
         let child = command.spawn().map_err(|cause| Error::Io { subject: shown.clone(), cause })?;
         let mut child = Guard(child);
         let stdout = child.0.stdout.take().ok_or_else(|| failed("has no output"))?;
-        let port = port(stdout).ok_or_else(|| failed("named no http://127.0.0.1:PORT"))?;
+        let (port, fingerprint) =
+            told(stdout).ok_or_else(|| failed("named no http://127.0.0.1:PORT"))?;
         while begun.elapsed() < PATIENCE {
-            if serves(port).unwrap_or(false) {
-                return Ok(Self { child, served_after: begun.elapsed() });
+            // Over TLS nothing is asked: what it told is enough.
+            if fingerprint.is_some() || serves(port).unwrap_or(false) {
+                return Ok(Self { child, port, fingerprint, served_after: begun.elapsed() });
             }
             std::thread::sleep(Duration::from_millis(1));
         }
         Err(failed("did not answer GET / with 200"))
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.child.0.id()
+    }
+
     fn proc(&self, file: &str) -> std::path::PathBuf {
-        Path::new("/proc").join(self.child.0.id().to_string()).join(file)
+        Path::new("/proc").join(self.pid().to_string()).join(file)
     }
 
     /// CPU time of all its threads so far.
@@ -66,23 +84,29 @@ impl Program {
     }
 }
 
-/// The port in the first line that names one; the rest of the output is read and dropped, so that
-/// the program never waits for us.
-fn port(stdout: ChildStdout) -> Option<u16> {
+/// The port, and over TLS the fingerprint, that it tells; the rest of the output is read and dropped,
+/// so that the program never waits for us.
+fn told(stdout: ChildStdout) -> Option<(u16, Option<String>)> {
     let (tell, told) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
+        let mut over_tls = None;
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Some(port) = port_in(&line) {
-                // Only the first is waited for.
-                tell.try_send(port).ok();
-            }
+            over_tls = over_tls.or(port_in(&line, "https"));
+            let fingerprint = line.strip_prefix("Its certificate is ").map(str::to_owned);
+            let found = match (port_in(&line, "http"), over_tls, fingerprint) {
+                (Some(port), ..) => (port, None),
+                (None, Some(port), Some(fingerprint)) => (port, Some(fingerprint)),
+                _ => continue,
+            };
+            // Only the first is waited for.
+            tell.try_send(found).ok();
         }
     });
     told.recv_timeout(PATIENCE).ok()
 }
 
-fn port_in(line: &str) -> Option<u16> {
-    let (_, after) = line.split_once("http://127.0.0.1:")?;
+fn port_in(line: &str, scheme: &str) -> Option<u16> {
+    let (_, after) = line.split_once(&format!("{scheme}://127.0.0.1:"))?;
     after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
@@ -106,9 +130,11 @@ mod tests {
 
     #[test]
     fn reads_what_the_program_and_the_kernel_print() {
-        assert_eq!(port_in("Headroom is at http://127.0.0.1:4321/"), Some(4321));
-        assert_eq!(port_in("http://127.0.0.1:80"), Some(80));
-        assert_eq!(port_in("http://localhost:80"), None);
+        assert_eq!(port_in("Headroom is at http://127.0.0.1:4321/", "http"), Some(4321));
+        assert_eq!(port_in("http://127.0.0.1:80", "http"), Some(80));
+        assert_eq!(port_in("http://localhost:80", "http"), None);
+        assert_eq!(port_in("https://127.0.0.1:80", "http"), None);
+        assert_eq!(port_in("https://127.0.0.1:80", "https"), Some(80));
         assert_eq!(vm_rss("VmHWM:\t  9 kB\nVmRSS:\t  8123 kB\n"), Some(8123));
         assert_eq!(vm_rss("Name:\tx\n"), None);
     }

@@ -55,7 +55,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "web"),
-        uses: Some(&["clock", "config", "error", "head", "tokens"]),
+        uses: Some(&["clock", "config", "error", "head", "here", "tls", "tokens", "viewers"]),
         never: &["std::fs", "sysinfo"],
         texts: &["/proc", "/sys"],
         because: "web serves what head knows and never reads a node",
@@ -85,10 +85,10 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "free"),
-        uses: Some(&["clock", "config", "error", "probe", "table"]),
+        uses: Some(&["ask", "clock", "config", "error", "probe", "table"]),
         never: &["tokio", "actix_web", "actix_ws"],
         texts: &[],
-        because: "free reads this node once, without head or server",
+        because: "free reads this node once or asks a head, and serves nothing",
     },
     Module {
         at: (BACKEND, "doctor"),
@@ -106,7 +106,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "ask"),
-        uses: Some(&["error"]),
+        uses: Some(&["config", "error", "secrets", "tls"]),
         never: &["actix_ws", "std::fs"],
         texts: &["/proc", "/sys"],
         because: "ask knows heads by their addresses, and reads no node",
@@ -117,6 +117,13 @@ pub(super) const MODULES: &[Module] = &[
         never: &["actix_web", "actix_ws", "std::net"],
         texts: &["/proc", "/sys"],
         because: "tokens knows who may report, not how they come",
+    },
+    Module {
+        at: (BACKEND, "viewers"),
+        uses: Some(&["config", "error", "here", "secrets"]),
+        never: &["actix_web", "actix_ws", "TcpListener", "TcpStream"],
+        texts: &["/proc", "/sys"],
+        because: "viewers knows who may look, not how they come",
     },
     Module {
         at: (BACKEND, "tls"),
