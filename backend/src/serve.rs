@@ -26,7 +26,8 @@ use crate::{agent, head, signals};
 /// Serves until SIGINT or SIGTERM. Prints the address once it can be opened.
 pub fn run(config: &Config) -> Result<(), Error> {
     let address = config.listen;
-    let listener = web::bind(address).map_err(|source| Error::Listen { address, source })?;
+    let listener = web::bind(address, config.viewer_timeout)
+        .map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
     // What cannot be read now is more likely a wrong flag than a passing trouble.
     Probe::open(&config.roots).read()?;
@@ -52,7 +53,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         rt::spawn(tokens.clone().keep_up());
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
         rt::spawn(viewers.clone().keep_up());
-        let state = State { head: head.clone(), tokens, viewers: viewers.clone() };
+        let viewer_timeout = config.viewer_timeout;
+        let state = State { head: head.clone(), tokens, viewers: viewers.clone(), viewer_timeout };
         let server = web::server(listener, state, entrance.clone()).map_err(Error::Server)?;
         let handle = server.handle();
         let serving = rt::spawn(server);

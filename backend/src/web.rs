@@ -43,6 +43,8 @@ pub struct State {
     pub tokens: Tokens,
     /// Who may look.
     pub viewers: Viewers,
+    /// How long one who follows the feed may take nothing and say nothing.
+    pub viewer_timeout: Duration,
 }
 
 /// Browsers load nothing from elsewhere, run no inline script, and show the page in no frame.
@@ -104,17 +106,15 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
     listen::server(listener, tls, limits, application)
 }
 
-/// A client that takes nothing for this long is gone.
-const STUCK: Duration = Duration::from_secs(90);
-
-/// Binds `address`, so that a port that is taken is known before anything else starts.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Binds `address`, so that a port that is taken is known before anything else starts. A client that
+/// takes nothing for as long as `stuck` is gone.
+pub fn bind(address: SocketAddr, stuck: Duration) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     // Connections inherit it (tcp(7)). Without it one whose client takes nothing stays for good: the
     // server waits for room to write, and never looks up. Where it is not known, they do.
     #[cfg(target_os = "linux")]
-    rustix::net::sockopt::set_tcp_user_timeout(&listener, STUCK.as_millis() as u32).ok();
+    rustix::net::sockopt::set_tcp_user_timeout(&listener, stuck.as_millis() as u32).ok();
     Ok(listener)
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 use std::{env, fs, io};
 
 use clap::Args;
@@ -81,6 +82,9 @@ pub struct Settings {
     /// Connections at most from one address that is no trusted proxy [default: 128].
     #[arg(long, env = "HEADROOM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
     pub max_connections_per_address: Option<NonZeroU32>,
+    /// Seconds after which a viewer is let go that takes nothing and gives no sign of life [default: 90].
+    #[arg(long, env = "HEADROOM_VIEWER_TIMEOUT", value_name = "SECONDS")]
+    pub viewer_timeout: Option<NonZeroU32>,
     /// Announce this head on its network (mDNS), for agents that are told to `--discover` it. Not done by
     /// itself: it tells everybody there that this machine runs one.
     #[arg(
@@ -170,6 +174,8 @@ pub struct Config {
     pub max_connections: u32,
     /// Connections at most from one address.
     pub max_connections_per_address: u32,
+    /// See [`Settings::viewer_timeout`].
+    pub viewer_timeout: Duration,
     /// Whether to announce the head on its network.
     pub announce: bool,
     /// Milliseconds between two readings.
@@ -254,6 +260,9 @@ impl ServeArgs {
                 said.max_connections_per_address,
                 file.max_connections_per_address,
                 128,
+            ),
+            viewer_timeout: Duration::from_secs(
+                count(said.viewer_timeout, file.viewer_timeout, 90).into(),
             ),
             announce: said.announce.or(file.announce).unwrap_or(false),
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),

@@ -33,7 +33,7 @@ struct Link {
 #[derive(Default)]
 pub(super) struct Links {
     last: LinkId,
-    links: HashMap<LinkId, Link>,
+    open: HashMap<LinkId, Link>,
     waiting: Vec<(u32, oneshot::Sender<Usage>)>,
     round: u64,
 }
@@ -45,26 +45,26 @@ impl Links {
     ) -> (LinkId, mpsc::Receiver<AgentRequest>) {
         self.last += 1;
         let (requests, receiver) = mpsc::channel(QUEUE);
-        self.links.insert(self.last, Link { known_as, requests, held: Spans::default() });
+        self.open.insert(self.last, Link { known_as, requests, held: Spans::default() });
         (self.last, receiver)
     }
 
     /// Whether `link` is still served.
     pub(super) fn has(&self, link: LinkId) -> bool {
-        self.links.contains_key(&link)
+        self.open.contains_key(&link)
     }
 
     pub(super) fn known_as(&self, link: LinkId) -> Option<&NodeId> {
-        self.links.get(&link)?.known_as.as_ref()
+        self.open.get(&link)?.known_as.as_ref()
     }
 
     pub(super) fn drop(&mut self, link: LinkId) {
-        self.links.remove(&link);
+        self.open.remove(&link);
     }
 
     /// Ends a link, and says why.
     pub(super) fn refuse(&mut self, link: LinkId, refusal: &Refusal) {
-        if let Some(link) = self.links.remove(&link) {
+        if let Some(link) = self.open.remove(&link) {
             let (why, retry_ms) = (refusal.to_string(), refusal.retry_ms());
             // One that takes nothing learns it when it comes back.
             link.requests.try_send(AgentRequest::Refused { why, retry_ms }).ok();
@@ -72,7 +72,7 @@ impl Links {
     }
 
     pub(super) fn welcome(&self, link: LinkId, welcome: Welcome) {
-        if let Some(link) = self.links.get(&link) {
+        if let Some(link) = self.open.get(&link) {
             link.requests.try_send(AgentRequest::Welcome(welcome)).ok();
         }
     }
@@ -80,14 +80,14 @@ impl Links {
     /// Lets the agent behind `link` look who has its node's memory. It is asked again: one that finds
     /// no room is no loss.
     pub(super) fn look(&self, link: LinkId) {
-        if let Some(link) = self.links.get(&link) {
+        if let Some(link) = self.open.get(&link) {
             link.requests.try_send(AgentRequest::Look {}).ok();
         }
     }
 
     /// Remembers to tell the agent behind `link` that `span` is held; `now` if it waits for that.
     pub(super) fn hold(&mut self, link: LinkId, span: Span, now: bool) {
-        if let Some(link) = self.links.get_mut(&link) {
+        if let Some(link) = self.open.get_mut(&link) {
             link.held.add(span);
             if now {
                 link.tell();
@@ -100,7 +100,7 @@ impl Links {
     pub(super) fn tell_some(&mut self) -> Vec<LinkId> {
         self.round += 1;
         let round = self.round;
-        let due = self.links.iter_mut().filter(|(id, _)| (*id + round).is_multiple_of(ROUNDS));
+        let due = self.open.iter_mut().filter(|(id, _)| (*id + round).is_multiple_of(ROUNDS));
         due.filter_map(|(&id, link)| link.tell().is_none().then_some(id)).collect()
     }
 

@@ -93,9 +93,10 @@ impl Record {
             // Nothing else tells as yet how this boot lies in time: it may only be earlier.
             boot.offset.note(newest_us, now_ms);
         }
-        let oldest_ms = boot.offset.at_ms(0).map(|booted_ms| now_ms.saturating_sub(booted_ms));
-        let oldest_us = oldest_ms.unwrap_or(0).saturating_sub(SPAN_MS) * 1000;
-        readings.retain(|reading| reading.uptime_us >= oldest_us);
+        let uptime_ms =
+            boot.offset.at_ms(0).map_or(0, |booted_ms| now_ms.saturating_sub(booted_ms));
+        let reaches_back_to_us = uptime_ms.saturating_sub(SPAN_MS) * 1000;
+        readings.retain(|reading| reading.uptime_us >= reaches_back_to_us);
         !readings.is_empty() && boot.readings.merge(readings)
     }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::api::stopping;
 use super::bounded::bounded;
-use super::{Entrance, STUCK, State, error, wrong_method};
+use super::{Entrance, State, error, wrong_method};
 use crate::head::Head;
 use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS, View};
 
@@ -26,10 +26,6 @@ use crate::head::feed::{FollowerId, Following, Frame, MOST_FOLLOWERS, View};
 const MOST_REQUEST: usize = 4096;
 /// Between two pings.
 const PING: Duration = Duration::from_secs(5);
-/// Without a sign of life for this long, a follower is gone. One that is only held up, as a page in
-/// the background is, finds itself where it was.
-const SILENCE: Duration = Duration::from_secs(90);
-
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let other = web::to(async || wrong_method("GET"));
     config.service(web::resource("/api/v1/feed").route(web::get().to(feed)).default_service(other));
@@ -113,16 +109,16 @@ async fn feed(
             pending::<()>().await;
         }
     };
-    rt::spawn(talk(session, messages, following, encoding, state.head.clone(), over));
+    let peer = Peer { session, encoding, patience: state.viewer_timeout };
+    rt::spawn(talk(peer, messages, following, state.head.clone(), over));
     Ok(response)
 }
 
 /// Passes frames out and requests in, until one side ends it, or it is `over`.
 async fn talk(
-    mut session: Session,
+    mut peer: Peer,
     mut messages: AggregatedMessageStream,
     mut following: Following,
-    encoding: Encoding,
     head: Head,
     over: impl Future<Output = ()>,
 ) {
@@ -135,13 +131,7 @@ async fn talk(
                 let Some(frame) = frame else {
                     break Some(reason(CloseCode::Away, "the head is stopping"));
                 };
-                let sending = async {
-                    match frame {
-                        Frame::Text(text) => session.text(text).await,
-                        Frame::Binary(bytes) => session.binary(bytes).await,
-                    }
-                };
-                if !is_taken(sending).await {
+                if !peer.takes(frame).await {
                     break None;
                 }
             }
@@ -149,7 +139,7 @@ async fn talk(
                 last_sign = Instant::now();
                 match message {
                     Some(Ok(message)) => {
-                        let taken = take(message, &mut session, following.id, encoding, &head).await;
+                        let taken = take(message, &mut peer, following.id, &head).await;
                         if let Err(end) = taken {
                             break end;
                         }
@@ -160,7 +150,7 @@ async fn talk(
             }
             () = &mut over => break Some(reason(CloseCode::Policy, "the password was changed; sign in again")),
             _ = ping.tick() => {
-                if last_sign.elapsed() > SILENCE || !is_taken(session.ping(b"")).await {
+                if last_sign.elapsed() > peer.patience || !peer.is_there().await {
                     break None;
                 }
             }
@@ -168,25 +158,51 @@ async fn talk(
     };
     // Its place is free for another, even while it is slow to take its leave.
     drop(following);
-    is_taken(session.close(end)).await;
+    timeout(peer.patience, peer.session.close(end)).await.ok();
 }
 
-/// Whether the other side takes what is sent, in time.
-pub(super) async fn is_taken(sending: impl Future<Output = Result<(), Closed>>) -> bool {
-    matches!(timeout(STUCK, sending).await, Ok(Ok(())))
+/// The other side of a feed.
+struct Peer {
+    session: Session,
+    encoding: Encoding,
+    /// How long it may take nothing and say nothing. A page in the background, or behind a bad link,
+    /// finds itself where it was.
+    patience: Duration,
+}
+
+impl Peer {
+    /// Whether it takes a frame, in time.
+    async fn takes(&mut self, frame: Frame) -> bool {
+        let sending = async {
+            match frame {
+                Frame::Text(text) => self.session.text(text).await,
+                Frame::Binary(bytes) => self.session.binary(bytes).await,
+            }
+        };
+        is_in_time(self.patience, sending).await
+    }
+
+    /// Asks for a sign of life; whether that could be asked.
+    async fn is_there(&mut self) -> bool {
+        is_in_time(self.patience, self.session.ping(b"")).await
+    }
+}
+
+async fn is_in_time(patience: Duration, sending: impl Future<Output = Result<(), Closed>>) -> bool {
+    matches!(timeout(patience, sending).await, Ok(Ok(())))
 }
 
 /// Takes one message; an error ends the connection.
 async fn take(
     message: AggregatedMessage,
-    session: &mut Session,
+    peer: &mut Peer,
     follower: FollowerId,
-    encoding: Encoding,
     head: &Head,
 ) -> Result<(), Option<CloseReason>> {
-    let request = match (message, encoding) {
+    let request = match (message, peer.encoding) {
         (AggregatedMessage::Ping(bytes), _) => {
-            return if is_taken(session.pong(&bytes)).await { Ok(()) } else { Err(None) };
+            let pong = is_in_time(peer.patience, peer.session.pong(&bytes)).await;
+            return if pong { Ok(()) } else { Err(None) };
         }
         (AggregatedMessage::Pong(_), _) => return Ok(()),
         (AggregatedMessage::Close(reason), _) => return Err(reason),
