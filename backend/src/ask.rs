@@ -177,7 +177,7 @@ impl<'a> Head<'a> {
         }
         if let Some(seconds) = answer.retry_after.as_ref().and_then(|text| text.parse::<u64>().ok())
         {
-            reason += &format!(" (in {seconds} s)");
+            reason = format!("{reason} (in {seconds} s)");
         }
         failed(self.url, reason)
     }

@@ -39,7 +39,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read this machine, and serve the dashboard.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Read this machine, and report it to a head on another one.
     Agent(AgentArgs),
     /// Print this machine's memory once, like `free`, with the available memory explained; or that of

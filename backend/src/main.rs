@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Error> {
     config::check_environment()?;
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => serve::run(&args.resolve()?),
         Command::Agent(args) => agent::run(args.resolve()?),
         Command::Free(args) => free::run(&args),

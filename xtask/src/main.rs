@@ -37,13 +37,15 @@ cargo xtask COMMAND
                    load a head with N agents whose memory is made up; of the head that keeps its data
                    in DIR it gets the tokens itself; some can do as they should not
                    (`swarm --help`)
+  soak hosts       a head and four nodes in network namespaces, each trouble as long as it says: 90 s
+                   without a link, 60 s of lost packets, a head frozen for 20 s; as root
   docs             write docs/fields.md and docs/memory.md from the code
   help             this text
 
 What is missing for a command is found or fetched, and said before: a Rust standard library for
 the browser's target (rustup, else Debian's packages unpacked below target/toolchain), and
 for `test` Chromium with chromedriver (XTASK_CHROMIUM, XTASK_CHROMEDRIVER name others), procps,
-strace, python3 and, below target/peers, two versions of psutil.
+strace, python3, iproute2, nftables, faketime and, below target/peers, two versions of psutil.
 ";
 
 fn main() -> ExitCode {
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         ["bench", "cluster"] => measured(bench::of_cluster(false)),
         ["bench", "cluster", "--short"] => measured(bench::of_cluster(true)),
         ["swarm", args @ ..] => ended(swarm::swarm(args)),
+        ["soak", "hosts"] => ended(soak()),
         ["docs"] => ended(docs::write()),
         _ => {
             eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));
@@ -97,6 +100,14 @@ fn run(args: &[&str]) -> Result<()> {
     program.args(args);
     let cause = std::os::unix::process::CommandExt::exec(&mut program);
     Err(Error::Io { subject: program.get_program().to_string_lossy().into_owned(), cause })
+}
+
+/// The same test as always, for longer.
+fn soak() -> Result<()> {
+    Peers::ensure()?;
+    let mut cargo = process::cargo("test");
+    cargo.args(["--package", "headroom", "--test", "it", "--", "hosts::", "--nocapture"]);
+    process::run(cargo.env("XTASK_SOAK", "1"))
 }
 
 fn test() -> ExitCode {

@@ -14,8 +14,18 @@ pub(crate) struct Peers {
 }
 
 /// Programs, and the packages that bring them.
-const PROGRAMS: [(&str, &str); 4] =
-    [("free", "procps"), ("unshare", "util-linux"), ("strace", "strace"), ("python3", "python3")];
+const PROGRAMS: [(&str, &str); 7] = [
+    ("free", "procps"),
+    ("unshare", "util-linux"),
+    ("strace", "strace"),
+    ("python3", "python3"),
+    // Machines with networks and clocks of their own.
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("faketime", "faketime"),
+];
+/// Where administrators' programs are, which need not be on the path of others.
+const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
 const PIP: &str = "python3-pip";
 /// The last with the old meaning of *used*, and one with the new.
 const PSUTIL: [&str; 2] = ["7.0.0", "7.2.2"];
@@ -27,7 +37,7 @@ impl Peers {
         let _lock = files::lock(&home.join("lock"))?;
         let mut missing: Vec<&str> = PROGRAMS
             .iter()
-            .filter(|(program, _)| find(&[program]).is_none())
+            .filter(|(program, _)| !is_installed(program))
             .map(|(_, package)| *package)
             .collect();
         let absent: Vec<&str> =
@@ -37,7 +47,8 @@ impl Peers {
         }
         if !missing.is_empty() {
             eprintln!(
-                "tests compare the program with other tools; installing what is missing of them: {}",
+                "tests compare the program with other tools, and run it with some; installing what is \
+                 missing of them: {}",
                 missing.join(", ")
             );
             let by_hand = |error: Error| {
@@ -56,6 +67,10 @@ impl Peers {
     pub(crate) fn pass_to(&self, command: &mut Command) {
         command.env("XTASK_PEERS", &self.home);
     }
+}
+
+fn is_installed(program: &str) -> bool {
+    find(&[program]).is_some() || SBIN.iter().any(|dir| Path::new(dir).join(program).is_file())
 }
 
 fn pip() -> Command {

@@ -11,8 +11,10 @@ use super::link::{Ended, Link};
 use super::outbox::Outbox;
 use crate::clock;
 
-/// Between two tellings of what the clocks say.
+/// Between two tellings of what the clocks say…
 const CLOCK_EVERY: Duration = Duration::from_secs(10);
+/// …unless the wall clock was set by more, in ms.
+const CLOCK_SET_MS: u64 = 500;
 /// What was sent is sent again if the head has come to hold nothing for so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages at most that wait for room.
@@ -30,6 +32,8 @@ pub(super) struct Session<L> {
     /// When the head last held something new, or all that was sent.
     progress: Instant,
     clock_due: Instant,
+    /// When the node booted by its wall clock, as it was told last, in ms since 1970.
+    booted_ms: u64,
     thinned_told: u64,
 }
 
@@ -57,6 +61,7 @@ impl<L: Link> Session<L> {
             run: None,
             progress: now,
             clock_due: now,
+            booted_ms: 0,
             thinned_told: 0,
         }
     }
@@ -94,8 +99,12 @@ impl<L: Link> Session<L> {
             self.untold.pop_front();
         }
         let now = Instant::now();
-        if now >= self.clock_due && self.link.offer(clocks)? {
+        let clocks = ClockReading { uptime_us: clock::uptime_us(), unix_ms: clock::unix_ms() };
+        let booted_ms = clocks.unix_ms.wrapping_sub(clocks.uptime_us / 1000);
+        let was_set = booted_ms.abs_diff(self.booted_ms) > CLOCK_SET_MS;
+        if (was_set || now >= self.clock_due) && self.link.offer(|| AgentMessage::Clock(clocks))? {
             self.clock_due = now + CLOCK_EVERY;
+            self.booted_ms = booted_ms;
         }
         if self.is_welcome {
             self.tell_thinned(outbox)?;
@@ -159,10 +168,6 @@ impl<L: Link> Session<L> {
             AgentRequest::Refused { why, .. } => Todo::Complain(why),
         }
     }
-}
-
-fn clocks() -> AgentMessage {
-    AgentMessage::Clock(ClockReading { uptime_us: clock::uptime_us(), unix_ms: clock::unix_ms() })
 }
 
 #[cfg(test)]

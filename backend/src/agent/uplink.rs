@@ -24,10 +24,12 @@ use status::Status;
 
 /// The first wait is up to so long, in ms, the next twice as long…
 const BASE_MS: u32 = 1000;
-/// …up to this.
-const CEILING_MS: u32 = 60_000;
-/// A link that lasted as long was a good one: the next wait is short again.
-const GOOD: Duration = Duration::from_secs(10);
+/// …up to this while no head answers…
+const AWAY_MS: u32 = 60_000;
+/// …and up to this if the head answers, but the link soon ends.
+const FLAPPING_MS: u32 = 8000;
+/// A link that lasted as long did not end soon.
+const GOOD: Duration = Duration::from_secs(5);
 /// No head can send an agent away for longer, in ms.
 const LONGEST_MS: u32 = 3_600_000;
 /// From the first packet to the head's consent to a WebSocket.
@@ -89,15 +91,24 @@ pub async fn run(
     let machine = secrets::hex(&secrets::sha256(&[b"headroom machine", &*machine].concat()));
     let caller = Caller { place, token, machine, tls };
     let mut status = Status::default();
-    let mut backoff = Backoff::new(BASE_MS, CEILING_MS);
+    let mut away = Backoff::new(BASE_MS, AWAY_MS);
+    let mut flapping = Backoff::new(BASE_MS, FLAPPING_MS);
     loop {
-        let begun = Instant::now();
         let end = tokio::select! {
             biased;
             end = caller.once(&links, &stop, &mut status) => end,
             // While it talks it takes its leave first.
             () = stopped_for(stop.clone(), talk::LEAVE) => End::Stopped,
         };
+        let lasted = status.lasted();
+        if lasted >= GOOD {
+            flapping.reset();
+        }
+        let mut backoff = &mut away;
+        if !lasted.is_zero() {
+            backoff.reset();
+            backoff = &mut flapping;
+        }
         let retry_ms = match end {
             End::Stopped => return,
             End::Refused { why, retry_ms } => {
@@ -109,9 +120,6 @@ pub async fn run(
                 0
             }
         };
-        if begun.elapsed() > CONNECT_TIMEOUT + GOOD {
-            backoff.reset();
-        }
         let wait = retry_ms.saturating_add(backoff.next_ms(random()));
         tokio::select! {
             () = sleep(Duration::from_millis(wait.into())) => {}
@@ -143,7 +151,9 @@ impl Caller {
         for url in urls {
             match self.try_at(url, links, stop, status).await {
                 // Another address of the same head may answer.
-                End::Lost(why) if urls.len() > 1 && !status.is_connected() => end = End::Lost(why),
+                End::Lost(why) if urls.len() > 1 && status.lasted().is_zero() => {
+                    end = End::Lost(why);
+                }
                 ended => return ended,
             }
         }

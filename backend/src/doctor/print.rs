@@ -2,7 +2,7 @@
 
 use shared::survey::Finding;
 
-use crate::table::wrapped;
+use crate::table::{plain, wrapped};
 
 /// A block for each finding, or a sentence if there is none.
 pub(super) fn text(findings: &[Finding]) -> String {
@@ -16,7 +16,7 @@ pub(super) fn text(findings: &[Finding]) -> String {
 fn block(finding: &Finding) -> String {
     let Finding { id, severity, finding, evidence, fix } = finding;
     let part = |start: &str, text| wrapped(start, start.len(), text);
-    format!("{} {id}\n", severity.name())
+    format!("{} {}\n", severity.name(), plain(id))
         + &part("  ", finding)
         + &part("  seen: ", evidence)
         + &part("  fix:  ", fix)

@@ -18,7 +18,7 @@ use super::node::Node;
 use super::report::Report;
 
 /// Nodes at most.
-pub const MOST_NODES: usize = 10_000;
+pub const MOST_NODES: usize = 20_000;
 
 /// Names the connection of one agent, for as long as the head runs.
 pub type LinkId = u64;

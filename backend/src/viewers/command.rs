@@ -12,7 +12,7 @@ use crate::secrets::first_line;
 pub fn run(args: PasswordArgs) -> Result<(), Error> {
     let dir = args.data.resolve()?;
     let password = if args.stdin {
-        first_line(Path::new("-"), MOST_BYTES).map_err(unreadable)?
+        first_line(Path::new("-"), MOST_BYTES).map_err(|error| unreadable(&error))?
     } else if io::stdin().is_terminal() {
         let password = ask("New password of the head's viewers: ")?;
         if ask("Again: ")? != password {
@@ -36,7 +36,7 @@ fn line(bytes: &[u8]) -> Result<String, Error> {
     String::from_utf8(line.to_vec()).map_err(not_text)
 }
 
-fn unreadable(error: io::Error) -> Error {
+fn unreadable(error: &io::Error) -> Error {
     Error::Refused(format!("cannot read the password: {error}"))
 }
 
@@ -57,7 +57,7 @@ fn ask(question: &str) -> Result<String, Error> {
         }
     }
 
-    let failed = |error: rustix::io::Errno| unreadable(error.into());
+    let failed = |error: rustix::io::Errno| unreadable(&error.into());
     let before = rustix::termios::tcgetattr(io::stdin()).map_err(failed)?;
     let mut quiet = before.clone();
     // A signal would end the program before what is typed is shown again, so Ctrl-C ends the line.
@@ -69,7 +69,7 @@ fn ask(question: &str) -> Result<String, Error> {
     let mut bytes = Vec::new();
     let mut part = [0; 256];
     while bytes.len() <= MOST_BYTES {
-        let count = io::stdin().lock().read(&mut part).map_err(unreadable)?;
+        let count = io::stdin().lock().read(&mut part).map_err(|error| unreadable(&error))?;
         bytes.extend_from_slice(&part[..count]);
         if count == 0 || bytes.ends_with(b"\n") || bytes.ends_with(&[INTERRUPT]) {
             break;
@@ -88,6 +88,6 @@ fn ask(question: &str) -> Result<String, Error> {
 fn ask(question: &str) -> Result<String, Error> {
     write!(io::stderr(), "{question}").ok();
     let mut text = String::new();
-    io::stdin().read_line(&mut text).map_err(unreadable)?;
+    io::stdin().read_line(&mut text).map_err(|error| unreadable(&error))?;
     line(text.as_bytes())
 }

@@ -127,7 +127,7 @@ mod tests {
             now += Duration::from_secs(wait);
             assert_eq!(seconds(throttle.attempt(address(1), now)), None);
         }
-        now += Duration::from_secs(900);
+        now += LONGEST;
         throttle.succeed(address(1));
         for _ in 0..FREE {
             assert_eq!(seconds(throttle.attempt(address(1), now)), None);

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 
-use super::client::Client;
+use super::client::{Client, Right};
 use super::{State, error};
 
 /// What everybody may ask: each of them says itself what it tells to whom. Agents show a token.
@@ -41,7 +41,7 @@ fn may(client: &Client, path: &str) -> bool {
     if is_of_page || OPEN.contains(&path) {
         return true;
     }
-    if path.starts_with(CLOSED) { client.is_signed_in } else { client.may_read }
+    client.right >= if path.starts_with(CLOSED) { Right::Change } else { Right::Read }
 }
 
 #[cfg(test)]
@@ -50,16 +50,13 @@ mod tests {
 
     #[test]
     fn each_may_do_as_much_as_they_should() {
-        let client = |is_signed_in, may_read| Client {
+        let client = |right| Client {
             address: [127, 0, 0, 1].into(),
             is_secure: false,
             is_proxied: false,
-            is_signed_in,
-            may_read,
+            right,
         };
-        let stranger = client(false, false);
-        let reader = client(false, true);
-        let viewer = client(true, true);
+        let everybody = [Right::Nothing, Right::Read, Right::Change].map(client);
         for (path, allowed) in [
             ("/", [true; 3]),
             ("/app-0123456789abcdef.js", [true; 3]),
@@ -75,7 +72,7 @@ mod tests {
             ("/api/v1/tokens", [false, false, true]),
             ("/api/v1/tokens/pi-5", [false, false, true]),
         ] {
-            assert_eq!([stranger, reader, viewer].map(|who| may(&who, path)), allowed, "{path}");
+            assert_eq!(everybody.map(|who| may(&who, path)), allowed, "{path}");
         }
     }
 }

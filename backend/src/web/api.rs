@@ -15,7 +15,7 @@ use shared::survey::Survey;
 use shared::{Field, NodeFacts, NodeId, Sample, memory, rates};
 use tokio::time::timeout;
 
-use super::client::Client;
+use super::client::{Client, Right};
 use super::{State, error, fresh, wrong_method};
 use crate::head::fleet::{NodeDetail, Numbered};
 use crate::head::{AsOf, HeadGone};
@@ -251,7 +251,7 @@ async fn health(state: web::Data<State>, client: web::ReqData<Client>) -> HttpRe
             let is_live = |node: &&NodeDetail| condition(node, now_ms).0 == Condition::Live;
             let live = nodes.iter().filter(is_live).count();
             // How many there are is for those who may see them.
-            fresh(&if client.may_read {
+            fresh(&if client.right >= Right::Read {
                 json!({ "status": "ok", "nodes": nodes.len(), "live": live })
             } else {
                 json!({ "status": "ok" })

@@ -21,10 +21,19 @@ pub(super) struct Client {
     pub(super) is_secure: bool,
     /// Whether a trusted proxy speaks for them.
     pub(super) is_proxied: bool,
-    /// Whether they signed in.
-    pub(super) is_signed_in: bool,
-    /// Whether they may see this head.
-    pub(super) may_read: bool,
+    /// What they may do.
+    pub(super) right: Right,
+}
+
+/// What somebody may do, from less to more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Right {
+    /// Load the page, and sign in.
+    Nothing,
+    /// See this head.
+    Read,
+    /// Whoever signed in may change it too.
+    Change,
 }
 
 /// Finds out who asks.
@@ -32,9 +41,14 @@ pub(super) fn of(request: &ServiceRequest, entrance: &Entrance, viewers: &Viewer
     let headers = request.headers();
     let (address, is_secure, is_proxied) = way(request.peer_addr(), headers, entrance);
     let now_ms = unix_ms();
-    let is_signed_in = sessions(headers).any(|session| viewers.knows(session, now_ms));
-    let is_open = entrance.anonymous_read || !(entrance.is_exposed || viewers.has_password());
-    Client { address, is_secure, is_proxied, is_signed_in, may_read: is_open || is_signed_in }
+    let right = if sessions(headers).any(|session| viewers.knows(session, now_ms)) {
+        Right::Change
+    } else if entrance.anonymous_read || !(entrance.is_exposed || viewers.has_password()) {
+        Right::Read
+    } else {
+        Right::Nothing
+    };
+    Client { address, is_secure, is_proxied, right }
 }
 
 /// Which way a request came: from whom, whether securely, and whether through a proxy. What a peer that

@@ -57,8 +57,9 @@ impl Gate {
 
     /// Lets a connection from `address` in.
     pub(super) fn enter(&self, address: IpAddr) -> Result<Place, Full> {
+        let is_peer = |exempt: &IpAddr| exempt.to_canonical() == address.to_canonical();
+        let is_exempt = self.0.limits.exempt.iter().any(is_peer);
         let address = of_one(address);
-        let is_exempt = self.0.limits.exempt.iter().any(|exempt| of_one(*exempt) == address);
         let mut counts = self.0.counts();
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
         if here >= self.0.limits.per_address && !is_exempt {
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     fn gate(all: u32, per_address: u32) -> Gate {
-        let exempt = vec!["127.0.0.9".parse().unwrap()];
+        let exempt = ["127.0.0.9", "2001:db8::9"].map(|proxy| proxy.parse().unwrap()).into();
         Gate::new(Limits { all, per_address, exempt })
     }
 
@@ -150,6 +151,7 @@ mod tests {
         let _network = ["2001:db8::1", "2001:db8::2"].map(|one| enter(&gate, one).unwrap());
         assert_eq!(enter(&gate, "2001:db8::3").err(), Some(Full::Address));
         enter(&gate, "2001:db8:0:1::3").unwrap();
+        enter(&gate, "2001:db8::9").unwrap();
         let proxied: Vec<_> = (0..10).map(|_| enter(&gate, "127.0.0.9").unwrap()).collect();
         assert_eq!(gate.0.counts().all, 14);
         drop(proxied);

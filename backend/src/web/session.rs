@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::body;
-use super::client::{COOKIE_NAME, Client};
+use super::client::{COOKIE_NAME, Client, Right};
 use super::{Entrance, State, error, fresh, wrong_method};
 use crate::clock::unix_ms;
 use crate::viewers::{NotSignedIn, SESSION};
@@ -80,12 +80,12 @@ async fn session(
 ) -> HttpResponse {
     let is_set = state.viewers.has_password();
     fresh(&json!({
-        "signed_in": client.is_signed_in,
+        "signed_in": client.right == Right::Change,
         // Whether there is something to sign in with, or there should be.
         "password": is_set || entrance.is_exposed,
         "password_set": is_set,
-        "may_read": client.may_read,
-        "may_write": client.is_signed_in,
+        "may_read": client.right >= Right::Read,
+        "may_write": client.right == Right::Change,
         // Whether others may listen.
         "plain": !client.is_secure && !client.address.is_loopback(),
     }))

@@ -177,7 +177,7 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     })
 }
 
-trait Wire:
+pub(crate) trait Wire:
     Stream<Item = Result<Frame, WsProtocolError>> + Sink<Message, Error = WsProtocolError> + Unpin
 {
 }

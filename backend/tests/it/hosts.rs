@@ -263,19 +263,22 @@ fn troubles_of_nodes(cluster: &mut Cluster, durations: &Durations) {
     }
     thread::sleep(loss.saturating_sub(begun.elapsed()));
     let lost_for = begun.elapsed();
-    let has_loss = lossy.is_ok();
-    slow.lose(0).ok();
+    let lossy = lossy.map(|()| slow.lose_no_more());
     cluster.proxy.delay(Duration::ZERO);
     let healed = cluster.recovers(1, 0, recovery);
     let how = match lossy {
-        Ok(()) => "20 % of packets dropped by nftables, 200 ms delay by a proxy".to_owned(),
+        Ok(dropped) => {
+            assert!(dropped > 0, "no packet was dropped");
+            format!("20 % of packets ({dropped}) dropped by nftables, 200 ms delay by a proxy")
+        }
         Err(why) => format!("200 ms delay by a proxy; NOT RUN: dropping packets: {why}"),
     };
-    say(format_args!("{how}, for {lost_for:.0?}: whole after {healed:.1?} (loss: {has_loss})"));
+    say(format_args!("{how}, for {lost_for:.0?}: whole after {healed:.1?}"));
 
     thread::sleep(cut.saturating_sub(begun.elapsed()));
     let cut_for = begun.elapsed();
     cluster.network.plug("n1", true);
+    cluster.agents[0].says("the link to the head was lost");
     let healed = cluster.recovers(0, 0, recovery);
     say(format_args!("link cut for {cut_for:.0?}: whole after {healed:.1?}"));
 

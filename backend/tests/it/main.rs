@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+mod afar;
 mod agent;
 mod bounds;
 mod browser;
@@ -14,8 +15,10 @@ mod cluster;
 mod doctor;
 mod explain;
 mod fake;
+mod faults;
 mod feed;
 mod free;
+mod hostile;
 mod hosts;
 mod http;
 mod limits;
@@ -28,8 +31,10 @@ mod peers;
 mod proxy;
 mod quiet;
 mod socket;
+mod stall;
 mod stop;
 mod support;
+mod terminal;
 mod tls;
 mod tokens;
 mod trouble;

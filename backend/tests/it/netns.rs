@@ -124,17 +124,27 @@ impl Host {
         })
     }
 
-    /// Drops so many percent of the packets that come in, and of those that go out; 0 drops none.
+    /// Drops so many percent of the packets that come in, and of those that go out.
     pub(crate) fn lose(&self, percent: u32) -> Result<(), String> {
-        let rule = format!("numgen random mod 100 < {percent} drop");
+        let rule = format!("numgen random mod 100 < {percent} counter drop");
         let rules = format!(
-            "table inet loss {{}}\ndelete table inet loss\ntable inet loss {{\n\
+            "table inet loss {{\n\
              chain in {{ type filter hook input priority 0; iifname eth0 {rule}; }}\n\
              chain out {{ type filter hook output priority 0; oifname eth0 {rule}; }}\n}}\n"
         );
         let file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
         std::fs::write(file.path(), rules).map_err(|error| error.to_string())?;
-        let path = file.path().to_str().unwrap();
-        run("ip", &["netns", "exec", &self.namespace, "nft", "-f", path])
+        run("ip", &["netns", "exec", &self.namespace, "nft", "-f", file.path().to_str().unwrap()])
+    }
+
+    /// Drops no more packets; says how many it dropped.
+    pub(crate) fn lose_no_more(&self) -> u64 {
+        let nft = ["netns", "exec", &self.namespace, "nft"];
+        let table = ["table", "inet", "loss"];
+        let list = Command::new("ip").args(nft).arg("list").args(table).output().unwrap();
+        run("ip", &[&nft[..], &["delete"], &table].concat()).unwrap();
+        let list = String::from_utf8(list.stdout).unwrap();
+        let counts = list.split("packets ").skip(1).filter_map(|rest| rest.split(' ').next());
+        counts.filter_map(|count| count.parse::<u64>().ok()).sum()
     }
 }

@@ -1,6 +1,9 @@
 //! What whoever runs the agent is told about its link: changes, one line each.
 
 use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::error::tell;
 
@@ -12,32 +15,33 @@ const MOST: usize = 20;
 pub(super) struct Status {
     /// What was said since the last link.
     said: HashSet<String>,
-    is_connected: bool,
+    /// Since when there is a link.
+    since: Option<Instant>,
 }
 
 impl Status {
     /// The head at `head` has answered, and calls this node `id`.
     pub(super) fn connected(&mut self, head: &str, id: &str) {
         self.said.clear();
-        self.is_connected = true;
+        self.since = Some(Instant::now());
         tell(format_args!("connected to {head} as {id}"));
     }
 
-    /// Whether there is a link.
-    pub(super) fn is_connected(&self) -> bool {
-        self.is_connected
+    /// How long there has been a link.
+    pub(super) fn lasted(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// There is no link, or none any more.
     pub(super) fn lost(&mut self, why: &str) {
-        let what = if self.is_connected { "the link to the head was lost" } else { "no head" };
-        self.is_connected = false;
+        let was_there = self.since.take().is_some();
+        let what = if was_there { "the link to the head was lost" } else { "no head" };
         self.say(format!("{what}: {why}; readings are kept until it is back"));
     }
 
     /// The head does not want this agent.
     pub(super) fn refused(&mut self, why: &str) {
-        self.is_connected = false;
+        self.since = None;
         self.say(format!("the head refuses this agent: {why}"));
     }
 

@@ -1,6 +1,7 @@
 //! A link while it lasts: messages go out, requests come in, and silence ends it.
 
 use std::cell::Cell;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
@@ -107,6 +108,9 @@ async fn listen(
         let deadline = if is_welcome { silent } else { silent.min(welcome_by) };
         let frame = match timeout_at(deadline, stream.next()).await {
             Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(Error::Io(error)))) if error.kind() == ErrorKind::UnexpectedEof => {
+                return End::Lost("the connection was closed".into());
+            }
             Ok(Some(Err(error))) => return End::Lost(error.to_string()),
             Ok(None) => return End::Lost("the connection was closed".into()),
             Err(_) if is_welcome => {

@@ -1,0 +1,122 @@
+//! At a terminal: a password that is made when the head starts, and one that is asked for.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::client::{get, send_json};
+use crate::support::{FakeProc, command, say, until};
+
+/// The program at a terminal that `script` makes. It is ended when this is dropped.
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    screen: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    /// `None` where there is no `script`.
+    fn start(args: &str, data: &Path) -> Option<Self> {
+        let program = command().get_program().to_str().unwrap().to_owned();
+        let mut script = Command::new("script");
+        script.args(["-q", "-e", "-c", &format!("exec '{program}' {args}"), "/dev/null"]);
+        script.env("HEADROOM_DATA_DIR", data);
+        let child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let Ok(mut child) = child else {
+            say("NOT RUN: there is no `script` here, which makes a terminal");
+            return None;
+        };
+        let keys = child.stdin.take().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let screen = Arc::new(Mutex::new(String::new()));
+        let shown = Arc::clone(&screen);
+        thread::spawn(move || {
+            let mut part = [0; 1024];
+            while let Ok(count @ 1..) = out.read(&mut part) {
+                shown.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..count]));
+            }
+        });
+        Some(Self { child, keys, screen })
+    }
+
+    fn screen(&self) -> String {
+        self.screen.lock().unwrap().clone()
+    }
+
+    fn wait_for(&self, text: &str) {
+        let seen = || self.screen().contains(text).then_some(());
+        until(&format!("{text:?} on the screen: {}", self.screen()), seen);
+    }
+
+    fn code(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn a_password_is_made_and_told_once() {
+    let fake = FakeProc::new();
+    let trees = fake.args().join(" ");
+    let args = format!("--listen 127.0.0.1:0 --trusted-proxies 192.0.2.1 {trees}");
+    let start = || Terminal::start(&args, &fake.path("data"));
+    let Some(terminal) = start() else { return };
+    terminal.wait_for("This is not told again");
+    let screen = terminal.screen();
+    let after = |start: &str| {
+        screen.lines().find_map(|line| line.strip_prefix(start)).unwrap().trim().to_owned()
+    };
+    let at = after("Headroom is at http://").parse().unwrap();
+    let password = after("Its password is ");
+    assert_eq!(password.len(), 23, "{screen}");
+    let body = serde_json::json!({ "password": password });
+    until("the password works", || {
+        (send_json(at, "POST", "/api/v1/login", &[], &body).status == 204).then_some(())
+    });
+    drop(terminal);
+    until("its end", || std::net::TcpStream::connect(at).is_err().then_some(()));
+    let terminal = start().unwrap();
+    terminal.wait_for("Headroom is at");
+    let screen = terminal.screen();
+    let at = screen.trim().strip_prefix("Headroom is at http://").unwrap().parse().unwrap();
+    get(at, "/api/v1/nodes").error(401);
+    assert!(!terminal.screen().contains("password"), "{}", terminal.screen());
+}
+
+#[test]
+fn a_password_is_asked_for_twice_and_not_shown() {
+    let fake = FakeProc::new();
+    let data = fake.path("data");
+    let attempt = |first: &str, second: Option<&str>| {
+        let mut terminal = Terminal::start("password", &data)?;
+        terminal.wait_for("New password");
+        terminal.keys.write_all(first.as_bytes()).unwrap();
+        if let Some(second) = second {
+            terminal.wait_for("Again: ");
+            terminal.keys.write_all(second.as_bytes()).unwrap();
+        }
+        let screen = Arc::clone(&terminal.screen);
+        let code = terminal.code();
+        let screen = screen.lock().unwrap().clone();
+        Some((code, screen))
+    };
+    let Some((code, screen)) = attempt("correct horse\r", Some("battery staple\r")) else { return };
+    assert!(code == Some(2) && screen.contains("the two differ"), "{code:?}: {screen}");
+    // Control-C.
+    let (code, screen) = attempt("correct\u{3}", None).unwrap();
+    assert!(code == Some(2) && screen.contains("nothing was changed"), "{code:?}: {screen}");
+    assert!(!data.exists());
+    let (code, screen) = attempt("correct horse\r", Some("correct horse\r")).unwrap();
+    assert!(code == Some(0) && screen.contains("the password is set"), "{code:?}: {screen}");
+    assert!(!screen.contains("horse"), "{screen}");
+    assert!(data.join("viewer.json").exists());
+}
