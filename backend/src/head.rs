@@ -373,7 +373,7 @@ impl State {
             FeedRequest::Open { node } => {
                 let Some(state) = self.fleet.node(node).map(node::Node::state) else { return };
                 if self.feed.watch(follower, node) {
-                    self.feed.send(follower, &FeedMessage::Opened(state));
+                    self.feed.send(follower, &FeedMessage::Opened(Box::new(state)));
                     self.feed.send(follower, &FeedMessage::Past(self.fleet.past(node)));
                     self.watch(follower, node);
                 }

@@ -1,10 +1,17 @@
 //! What this machine is called, where others reach it, and what an address stands for.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use sysinfo::Networks;
 
-use crate::config::Config;
+use crate::secrets;
+use crate::tls::Fingerprint;
+
+/// Where a head keeps how it was reached last.
+const REACHED: &str = "reached.json";
 
 /// The name of this machine, if it has one.
 #[must_use]
@@ -28,15 +35,51 @@ pub fn names(more: &[String]) -> Vec<String> {
     names
 }
 
-/// Where an agent reaches the head that runs with `config`.
-#[must_use]
-pub fn url(config: &Config) -> String {
-    let address = match config.listen.ip() {
-        any if any.is_unspecified() => address().unwrap_or(any),
-        address => address,
-    };
-    let scheme = if config.transport.is_tls() { "https" } else { "http" };
-    format!("{scheme}://{}", SocketAddr::new(address, config.listen.port()))
+/// Where agents reach a head, as it keeps it for the command that lets them join: how it was started, the
+/// command does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// What it listens on.
+    pub listen: SocketAddr,
+    /// Whether it serves TLS…
+    pub tls: bool,
+    /// …and with which certificate.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Reached {
+    /// The head's URL, of today: addresses of machines change.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let address = match self.listen.ip() {
+            any if any.is_unspecified() => address().unwrap_or(any),
+            address => address,
+        };
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(address, self.listen.port()))
+    }
+
+    /// Whether other machines reach it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
+
+    /// Of the head that keeps its data in `dir`, if it was ever started and could tell.
+    #[must_use]
+    pub fn last(dir: &Path) -> Option<Self> {
+        let bytes = secrets::read(&dir.join(REACHED)).ok()??;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// Keeps it in `dir`. A head that only its own machine reaches makes no directory for that.
+    pub fn keep(&self, dir: &Path) -> io::Result<()> {
+        let has_data = secrets::stamp(dir).is_some();
+        if (self.is_local() && !has_data) || Self::last(dir).as_ref() == Some(self) {
+            return Ok(());
+        }
+        secrets::write(&dir.join(REACHED), &serde_json::to_vec_pretty(self)?)
+    }
 }
 
 /// The address under which others reach this machine most likely: the one that it would itself use for

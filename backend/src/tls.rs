@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, crypto, version};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::secrets;
@@ -25,7 +26,8 @@ pub use pinned::pinned;
 ///
 /// It is written `sha256:AB:CD:…`, and read with or without the name and the colons, in any case of
 /// letters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Fingerprint([u8; 32]);
 
 impl fmt::Display for Fingerprint {
@@ -58,6 +60,20 @@ impl FromStr for Fingerprint {
                  prints it when it starts"
             )
         })
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.to_string()
     }
 }
 

@@ -230,7 +230,7 @@ impl Shared {
     }
 
     fn save_bindings(&self) {
-        let bound: Vec<_> = {
+        let bound: HashMap<_, _> = {
             let known = self.known();
             let of = |hash: &[u8; 32]| Some((*hash, known.entries.get(hash)?.bound.clone()?));
             known.unsaved.iter().filter_map(of).collect()

@@ -12,6 +12,7 @@ mod joining;
 mod listen;
 mod page;
 mod session;
+mod small;
 mod socket;
 
 use std::io;

@@ -2,96 +2,149 @@
 
 use std::time::Duration;
 
-use leptos::ev;
-use leptos::html::Dialog;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys::{Element, Event, HtmlDialogElement};
 
+use crate::access::Call;
 use crate::net;
 use crate::status::Kind;
-use crate::store::Store;
-use crate::view::amount::text;
-use crate::view::help::Help;
-use crate::view::node::NodeView;
-use crate::view::status::{StatusLine, Trouble};
+use crate::store::{Shown, Store};
+use crate::view::adding::{add_adding, open_adding};
+use crate::view::compare::add_compare;
+use crate::view::dom::{around, dress, find, focus, follow, on, put, set, show, stamp};
+use crate::view::door::add_door;
+use crate::view::fleet::{add_fleet, add_spoken};
+use crate::view::go::{follow_link, go_home, here, is_on_control, key_of};
+use crate::view::node::add_node;
+use crate::view::status::add_status;
 
-/// The page.
-#[component]
-pub(crate) fn App() -> impl IntoView {
-    let store = Store::new();
-    let help = NodeRef::<Dialog>::new();
-    spawn_local(net::follow(move |event| store.hear(event)));
+/// Brings the page to life: `page` is all of it.
+pub(crate) fn start(page: &Element) {
+    let store = Store::new(here());
+    add_status(page, store);
+    add_spoken(find(page, "spoken"), store);
+    add_main(page, store);
+    let adding = add_adding(page, store);
+    let help: HtmlDialogElement = find(page, "help").unchecked_into();
+    let opened = help.clone();
+    on(find(page, "keys"), "click", move |_| open(&opened));
+    let dialog = adding.clone();
+    on(page, "click", move |event| {
+        if around(&event, "[data-name=add]").is_some() {
+            open_adding(&dialog, store);
+        } else {
+            follow_link(store, &event);
+        }
+    });
+    on(window(), "keydown", move |event| press(store, &help, &adding, &event));
+    on(window(), "popstate", move |_| store.turn(here()));
+    on(window(), "resize", move |_| store.resize());
+    if let Ok(Some(theme)) = window().match_media("(prefers-color-scheme: dark)") {
+        on(theme, "change", move |_| store.resize());
+    }
+
     // Ages go on even when nothing arrives, which is when they matter.
-    let clock = set_interval_with_handle(move || store.tick(), Duration::from_millis(500));
-    on_cleanup(move || {
-        if let Ok(clock) = clock {
-            clock.clear();
+    set_interval_with_handle(move || store.tick(), Duration::from_millis(500)).ok();
+    follow(move || {
+        for call in store.desk().take_calls() {
+            spawn_local(async move { store.answer(net::perform(call).await) });
         }
     });
-    let keys = window_event_listener(ev::keydown, move |event| {
-        if event.ctrl_key() || event.meta_key() || event.alt_key() {
-            return;
-        }
-        match event.key().as_str() {
-            " " if !on_a_control(&event) => {
-                event.prevent_default();
-                store.freeze(!store.frozen.get_untracked());
-            }
-            "l" => store.freeze(false),
-            "?" => {
-                if let Some(help) = help.get_untracked().filter(|help| !help.open()) {
-                    // It can only fail on a dialog that is open.
-                    help.show_modal().ok();
-                }
-            }
-            _ => {}
-        }
-    });
-    on_cleanup(move || keys.remove());
+    store.desk().ask(Call::Session);
+    let may_read = move || store.may_read();
+    spawn_local(net::follow(store.outbox(), may_read, move |event| store.hear(event)));
+}
 
-    let only = move || store.nodes.with(|nodes| nodes.first().copied());
-    let status = Memo::new(move |_| store.status(only()));
-    let connecting = move || status.read().kind == Kind::Connecting;
-    let main_class = text(move || match (status.read().kind, store.nodes.read().is_empty()) {
-        (Kind::Connecting, _) => "gone".into(),
-        (Kind::Stale | Kind::Refused, false) => "page dim".into(),
-        (_, true) => "page no-node".into(),
-        _ => "page".into(),
-    });
-    // The layout to come stays until there is something to put in its place.
-    Effect::new(move |_| {
-        let skeleton = document().get_element_by_id("skeleton");
-        if let Some(skeleton) = skeleton.filter(|_| !connecting()) {
+/// The part of the page that changes with its address.
+fn add_main(page: &Element, store: Store) {
+    let (main, empty) = (find(page, "main"), find(page, "empty"));
+    let (place, skeleton) = (find(page, "view"), find(page, "skeleton"));
+    follow(move || {
+        let (status, shown) = (store.status(), store.shown());
+        show(&empty, &status.detail);
+        let is_bare = match &shown {
+            Shown::Blank => true,
+            Shown::Node(id) => store.opened(id).is_none(),
+            _ => false,
+        };
+        let is_old = matches!(status.kind, Kind::Stale | Kind::Refused | Kind::Gone);
+        dress(
+            &main,
+            match shown {
+                Shown::Skeleton => "gone",
+                _ if is_bare => "page no-node",
+                Shown::Door | Shown::Nobody => "page",
+                _ if is_old => "page dim",
+                _ => "page",
+            },
+        );
+        // The layout to come stays until there is something to put in its place.
+        if shown != Shown::Skeleton {
             skeleton.remove();
         }
+        let name = match &shown {
+            Shown::Node(id) => store.row_of(id).map(|row| row.name().to_owned()),
+            Shown::Compare(ids) => Some([&ids.len().to_string(), " nodes compared"].concat()),
+            _ => None,
+        };
+        let title = name.map_or("Headroom".into(), |name| [&name, " · Headroom"].concat());
+        if document().title() != title {
+            document().set_title(&title);
+        }
     });
-    view! {
-        <header class="top">
-            <a class="brand" href="/"><svg aria-hidden="true" viewBox="0 0 32 32"><path class="mark-used" d="M4 20h24v8H4z"/><path class="mark-room" d="M4 4h24v12H4z"/></svg>"Headroom"</a>
-            <StatusLine status/>
-            <button class="quiet" type="button" on:click=move |_| {
-                if let Some(help) = help.get() { help.show_modal().ok(); }
-            }>"Keys"</button>
-        </header>
-        <Trouble status outdated=store.outdated.into()/>
-        <main class=main_class>
-            <For each=move || store.nodes.get() key=|node| node.number let(node)>
-                <NodeView store node/>
-            </For>
-            <p class="empty">{text(move || status.read().detail.clone())}</p>
-        </main>
-        <Help dialog=help/>
+    follow(move || {
+        let shown = store.shown();
+        let node = match &shown {
+            Shown::Node(id) => store.opened(id),
+            _ => None,
+        };
+        // What was made here before ends with it.
+        let had_focus = place.matches(":focus-within").unwrap_or(false);
+        place.set_text_content(None);
+        untrack(|| match shown {
+            Shown::Skeleton | Shown::Blank => {}
+            Shown::Door => add_door(&place, store),
+            Shown::Nobody => put(&place, &stamp("t-nobody")),
+            Shown::Node(_) => {
+                if let Some(node) = node {
+                    add_node(&place, store, &node);
+                }
+            }
+            Shown::Fleet(view) => add_fleet(&place, store, view),
+            Shown::Compare(ids) => add_compare(&place, store, ids),
+        });
+        // Whoever goes by keys goes on from the heading of what is new.
+        if had_focus && let Ok(Some(heading)) = place.query_selector("h1") {
+            set(&heading, "tabindex", "-1");
+            focus(&heading);
+        }
+    });
+}
+
+fn open(dialog: &HtmlDialogElement) {
+    if !dialog.open() {
+        // It can only fail on a dialog that is open.
+        dialog.show_modal().ok();
     }
 }
 
-/// Whether the key belongs to something that space works: a button, a link, an open dialog.
-fn on_a_control(event: &ev::KeyboardEvent) -> bool {
-    use leptos::wasm_bindgen::JsCast as _;
-
-    event
-        .target()
-        .and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok())
-        .is_some_and(|element| {
-            element.closest("button, a, summary, dialog").ok().flatten().is_some()
-        })
+fn press(store: Store, help: &HtmlDialogElement, adding: &HtmlDialogElement, event: &Event) {
+    let Some(key) = key_of(event) else { return };
+    match key.as_str() {
+        // Space works buttons and the like.
+        " " if !is_on_control(event) => {
+            event.prevent_default();
+            store.freeze(!store.is_frozen());
+        }
+        "l" => store.freeze(false),
+        "?" => open(help),
+        "a" => {
+            event.prevent_default();
+            open_adding(adding, store);
+        }
+        "Escape" => go_home(store),
+        _ => {}
+    }
 }

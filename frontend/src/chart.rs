@@ -1,5 +1,6 @@
-//! The timeline: its geometry, and how it is drawn on any surface.
+//! Timelines: their geometry, and how they are drawn on any surface.
 
+pub mod compare;
 pub mod scale;
 pub mod svg;
 pub mod timeline;

@@ -2,7 +2,10 @@
 //!
 //! # Layout
 //!
+//! * [`access`]: who may do what here. Pure.
 //! * [`state`]: what the page knows; applies what the head says. Pure.
+//! * [`fleet`]: the cluster as it is looked at: order, sums, geometry. Pure.
+//! * [`route`]: addresses. Pure.
 //! * [`status`]: how current that is, in words. Pure.
 //! * [`chart`]: the timeline's geometry and drawing, for any surface. Pure.
 //! * `net`: the only module that touches the network.
@@ -12,12 +15,10 @@
 //!
 //! What is pure also compiles natively, and is tested there.
 
-#![cfg_attr(
-    target_arch = "wasm32",
-    expect(unreachable_pub, reason = "Leptos makes the properties of a component public")
-)]
-
+pub mod access;
 pub mod chart;
+pub mod fleet;
+pub mod route;
 pub mod state;
 pub mod status;
 
@@ -34,12 +35,13 @@ mod view;
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen::prelude::wasm_bindgen(start)]
 pub fn start() {
-    use wasm_bindgen::JsCast as _;
-
     console_error_panic_hook::set_once();
     let document = leptos::prelude::document();
-    if let Some(place) = document.get_element_by_id("app") {
-        place.set_inner_html("");
-        leptos::mount::mount_to(place.unchecked_into(), app::App).forget();
+    if let Some(page) = document.body() {
+        // What stands in the page is filled; Leptos gives it signals and effects.
+        leptos::mount::mount_to(page.clone(), move || {
+            app::start(&page);
+        })
+        .forget();
     }
 }

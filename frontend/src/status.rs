@@ -1,6 +1,6 @@
 //! How current the numbers are, in words: stale ones are never shown as live.
 
-use shared::node::Liveness;
+use shared::node::Condition;
 use shared::units::span;
 
 /// The link to the head.
@@ -16,7 +16,7 @@ pub enum Link {
     Foreign(u16),
 }
 
-/// How current the numbers of a node are.
+/// How current the numbers are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Status {
     /// Which of the designed states it is.
@@ -39,9 +39,13 @@ pub enum Kind {
     Connecting,
     /// Waiting for the first numbers.
     Waiting,
+    /// Numbers are overdue.
+    Late,
     /// Numbers are old.
     Stale,
-    /// The page cannot read this head.
+    /// The node is not there.
+    Gone,
+    /// The page cannot read this head, or the head does not take this node.
     Refused,
 }
 
@@ -53,7 +57,9 @@ impl Kind {
             Self::Live => "live",
             Self::Frozen => "frozen",
             Self::Connecting | Self::Waiting => "waiting",
+            Self::Late => "late",
             Self::Stale => "stale",
+            Self::Gone => "away",
             Self::Refused => "refused",
         }
     }
@@ -62,22 +68,38 @@ impl Kind {
 /// What is known of one node's numbers, all times in ms.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numbers<'a> {
+    /// What the node is like.
+    pub condition: Condition,
+    /// Since how long it is.
+    pub since_ms: u64,
     /// Since the last reading was taken; `None` if there never was one.
     pub age_ms: Option<u64>,
-    /// Between two readings.
-    pub period_ms: u64,
     /// Why there are none.
     pub trouble: Option<&'a str>,
+    /// Why its agent is turned away.
+    pub why: &'a str,
+}
+
+/// What the page shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject<'a> {
+    /// One node; `None` while nothing is known of it.
+    Node(Option<Numbers<'a>>),
+    /// So many nodes.
+    Nodes(usize),
 }
 
 impl Status {
-    /// Judges the link, and the numbers of a node if one is known.
+    /// Judges the link, and the numbers that are shown. The page's clock says `now_ms`.
     #[must_use]
-    pub fn of(link: &Link, frozen: bool, numbers: Option<&Numbers<'_>>, now_ms: u64) -> Self {
-        let age = numbers.and_then(|numbers| numbers.age_ms);
-        let ago = |age_ms: u64| format!("{} ago", span(age_ms / 1000));
-        let last =
-            age.map_or_else(String::new, |age| format!("The numbers are from {}.", ago(age)));
+    pub fn of(link: &Link, frozen: bool, subject: &Subject<'_>, now_ms: u64) -> Self {
+        let age_ms = match subject {
+            Subject::Node(Some(numbers)) => numbers.age_ms,
+            _ => None,
+        };
+        let last = age_ms.map_or_else(String::new, |age| {
+            format!("The numbers are from {} ago.", span(age / 1000))
+        });
         let (kind, words, detail) = match link {
             Link::Foreign(protocol) => (
                 Kind::Refused,
@@ -93,30 +115,52 @@ impl Status {
                     span(now_ms.saturating_sub(*since_ms) / 1000)
                 ),
             ),
-            Link::Live => return Self::of_numbers(frozen, numbers, &last),
-        };
-        Self { kind, words, detail }
-    }
-
-    fn of_numbers(frozen: bool, numbers: Option<&Numbers<'_>>, last: &str) -> Self {
-        let Some(numbers) = numbers else {
-            let detail = "The head is there, but no node has reported to it yet.".into();
-            return Self { kind: Kind::Waiting, words: "no node yet", detail };
-        };
-        let (kind, words, detail) = match (numbers.trouble, numbers.age_ms) {
-            _ if frozen => (Kind::Frozen, "held still", format!("{last} Press space to go on.")),
-            (Some(trouble), _) => (Kind::Stale, "cannot be read", format!("{trouble}. {last}")),
-            (None, None) => {
-                (Kind::Waiting, "first reading", "Waiting for the first reading.".into())
+            Link::Live if frozen => {
+                (Kind::Frozen, "held still", format!("{last} Press space to go on."))
             }
-            (None, Some(age)) => match Liveness::of(age, numbers.period_ms) {
-                Liveness::Live => (Kind::Live, "live", String::new()),
-                Liveness::Stale => {
-                    (Kind::Stale, "no news", format!("The node has gone quiet. {last}"))
+            Link::Live => match subject {
+                Subject::Nodes(0) => (
+                    Kind::Waiting,
+                    "no node yet",
+                    "The head is there, but no node has reported to it yet.".into(),
+                ),
+                Subject::Nodes(_) => (Kind::Live, "live", String::new()),
+                Subject::Node(None) => {
+                    (Kind::Waiting, "no such node", "No node of this name is known here.".into())
                 }
+                Subject::Node(Some(numbers)) => numbers.judge(&last),
             },
         };
         Self { kind, words, detail }
+    }
+}
+
+impl Numbers<'_> {
+    fn judge(&self, last: &str) -> (Kind, &'static str, String) {
+        let since = span(self.since_ms / 1000);
+        let words = self.condition.name();
+        match (self.condition, self.trouble, self.age_ms) {
+            (Condition::Refused, ..) => {
+                (Kind::Refused, words, format!("Its agent is turned away: {}. {last}", self.why))
+            }
+            (Condition::NeverSeen, ..) => (
+                Kind::Waiting,
+                words,
+                format!("Its token was made {since} ago, and nobody has used it yet."),
+            ),
+            (Condition::Gone, ..) => {
+                (Kind::Gone, words, format!("It has been gone for {since}. {last}"))
+            }
+            (_, Some(trouble), _) => (Kind::Stale, "cannot be read", format!("{trouble}. {last}")),
+            (_, None, None) => {
+                (Kind::Waiting, "first reading", "Waiting for the first reading.".into())
+            }
+            (Condition::Live, ..) => (Kind::Live, words, String::new()),
+            (Condition::Late, ..) => (Kind::Late, words, format!("A reading is overdue. {last}")),
+            (Condition::Stale, ..) => {
+                (Kind::Stale, words, format!("The node has gone quiet. {last}"))
+            }
+        }
     }
 }
 
@@ -124,29 +168,50 @@ impl Status {
 mod tests {
     use super::*;
 
-    fn kind(link: &Link, frozen: bool, age_ms: Option<u64>, trouble: Option<&str>) -> Kind {
-        let numbers = Numbers { age_ms, period_ms: 1000, trouble };
-        Status::of(link, frozen, Some(&numbers), 10_000).kind
+    fn numbers(condition: Condition, age_ms: Option<u64>) -> Numbers<'static> {
+        Numbers { condition, since_ms: 720_000, age_ms, trouble: None, why: "wrong machine" }
+    }
+
+    fn kind(link: &Link, frozen: bool, numbers: Numbers<'_>) -> Kind {
+        Status::of(link, frozen, &Subject::Node(Some(numbers)), 10_000).kind
     }
 
     #[test]
     fn only_young_numbers_over_a_live_link_are_live() {
-        assert_eq!(kind(&Link::Live, false, Some(900), None), Kind::Live);
-        assert_eq!(kind(&Link::Live, false, Some(9000), None), Kind::Stale);
-        assert_eq!(kind(&Link::Live, false, None, None), Kind::Waiting);
-        assert_eq!(kind(&Link::Live, false, Some(900), Some("broken")), Kind::Stale);
-        assert_eq!(kind(&Link::Live, true, Some(900), None), Kind::Frozen);
+        let live = || numbers(Condition::Live, Some(900));
+        assert_eq!(kind(&Link::Live, false, live()), Kind::Live);
+        assert_eq!(kind(&Link::Live, false, numbers(Condition::Live, None)), Kind::Waiting);
+        let broken = Numbers { trouble: Some("broken"), ..live() };
+        assert_eq!(kind(&Link::Live, false, broken), Kind::Stale);
+        assert_eq!(kind(&Link::Live, true, live()), Kind::Frozen);
         for link in [Link::Lost(1000), Link::Connecting, Link::Foreign(2)] {
-            assert_ne!(kind(&link, false, Some(0), None), Kind::Live);
+            assert_ne!(kind(&link, false, live()), Kind::Live);
+        }
+    }
+
+    #[test]
+    fn each_condition_looks_different_and_says_since_when() {
+        let mut kinds = Vec::new();
+        for condition in crate::fleet::totals::CONDITIONS {
+            let subject = Subject::Node(Some(numbers(condition, Some(720_000))));
+            let status = Status::of(&Link::Live, false, &subject, 0);
+            assert!(!kinds.contains(&status.kind), "{condition:?}");
+            kinds.push(status.kind);
+            assert_eq!(status.words, condition.name());
+            let is_live = condition == Condition::Live;
+            assert_eq!(status.detail.contains("12\u{a0}min"), !is_live, "{}", status.detail);
         }
     }
 
     #[test]
     fn what_is_old_says_how_old() {
-        let numbers = Numbers { age_ms: Some(12_000), period_ms: 1000, trouble: None };
-        let status = Status::of(&Link::Lost(0), false, Some(&numbers), 10_000);
+        let subject = Subject::Node(Some(numbers(Condition::Live, Some(12_000))));
+        let status = Status::of(&Link::Lost(0), false, &subject, 10_000);
         assert!(status.detail.contains("12\u{a0}s ago"), "{}", status.detail);
         assert!(status.detail.contains("for 10\u{a0}s"), "{}", status.detail);
-        assert_eq!(Status::of(&Link::Live, false, None, 0).words, "no node yet");
+        let words = |subject| Status::of(&Link::Live, false, &subject, 0).words;
+        assert_eq!(words(Subject::Nodes(0)), "no node yet");
+        assert_eq!(words(Subject::Nodes(4)), "live");
+        assert_eq!(words(Subject::Node(None)), "no such node");
     }
 }

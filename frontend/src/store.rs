@@ -1,195 +1,367 @@
-//! The state as signals, for the views.
+//! What the page knows, with a signal for each thing that changes.
 //!
-//! Each node has one signal, written only when something of it changed. Windows stay outside the
-//! graph: charts read them when their node's signal says so.
+//! Signals only say that something changed; what it is stays outside the graph, so that there is one
+//! type of signal and nothing is copied to be compared.
+
+mod access;
+mod list;
+mod node;
+
+use std::cell::{Cell, RefCell};
 
 use leptos::prelude::*;
-use shared::breakdown::Part;
-use shared::wire::{FeedMessage, FeedRequest, LOOK_MS};
+use shared::NodeId;
+use shared::wire::FeedMessage;
 
-use crate::chart::scale::{Point, runs};
-use crate::net::Event;
-use crate::state::{Fleet, Outcome, Readout};
-use crate::status::{Link, Numbers, Status};
+use crate::fleet::row::Row;
+use crate::net::{Event, Outbox};
+use crate::route::{Place, Route, View};
+use crate::state::{Fleet, Outcome};
+use crate::status::{Link, Numbers, Status, Subject};
+
+pub(crate) use access::Desk;
+pub(crate) use list::Entry;
+pub(crate) use node::Node;
+
+/// Above so many nodes the heat map opens first.
+const MANY: usize = 60;
 
 /// What the views read. A handle: copies are of the same store.
 #[derive(Clone, Copy)]
-pub(crate) struct Store {
-    fleet: StoredValue<Fleet, LocalStorage>,
-    /// The nodes, in the order they joined.
-    pub(crate) nodes: RwSignal<Vec<NodeSignal>>,
-    link: RwSignal<Link>,
+pub(crate) struct Store(&'static Inner);
+
+struct Inner {
+    fleet: RefCell<Fleet>,
+    outbox: Outbox,
+    link: RefCell<Link>,
+    route: RefCell<Route>,
+    shown: RefCell<Shown>,
+    /// Another view is shown.
+    turned: RwSignal<()>,
+    /// The address is another.
+    routed: RwSignal<()>,
+    /// The cluster as it was last looked at.
+    home: RefCell<Route>,
+    /// The node that was last looked at.
+    visited: RefCell<Option<NodeId>>,
+    /// A node that was asked for is open.
+    opened: RwSignal<()>,
+    nodes: RefCell<Vec<Node>>,
+    list: list::List,
+    desk: Desk,
     /// Whether the user holds the numbers still.
-    pub(crate) frozen: RwSignal<bool>,
-    /// The page's clock, in ms since 1970; see [`Self::tick`].
-    now_ms: RwSignal<u64>,
+    frozen: Cell<bool>,
     /// Whether the head serves a newer page than this.
-    pub(crate) outdated: RwSignal<bool>,
-    /// The node that the user looks into, to see who has its memory.
-    looking: RwSignal<Option<u32>>,
-    /// When that was last asked for, by the page's clock, in ms.
-    asked_ms: StoredValue<u64>,
+    outdated: Cell<bool>,
+    look: node::Look,
+    /// Time went on, or what the status tells of changed.
+    beat: RwSignal<()>,
+    /// Pictures are to be painted anew: the window has another size, or the theme changed.
+    resized: RwSignal<()>,
 }
 
-/// Between two requests for who has the memory, in ms: well before a look ends.
-const ASK_MS: u64 = LOOK_MS as u64 / 3;
-
-/// A node and what there is to show of it.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct NodeSignal {
-    /// Its number in the head's messages.
-    pub(crate) number: u32,
-    /// What there is to show.
-    pub(crate) readout: RwSignal<Readout>,
-    /// The part of its memory that the user looks at.
-    pub(crate) part: RwSignal<Option<Part>>,
+/// Which view is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shown {
+    /// The layout to come.
+    Skeleton,
+    /// A way to sign in.
+    Door,
+    /// Only what the status says.
+    Blank,
+    /// That there are no nodes yet.
+    Nobody,
+    /// One node.
+    Node(NodeId),
+    /// All of them, as lines or as a heat map.
+    Fleet(View),
+    /// Some of them, side by side.
+    Compare(Vec<NodeId>),
 }
 
 impl Store {
-    pub(crate) fn new() -> Self {
-        Self {
-            fleet: StoredValue::new_local(Fleet::default()),
-            nodes: RwSignal::new(Vec::new()),
-            link: RwSignal::new(Link::Connecting),
-            frozen: RwSignal::new(false),
-            now_ms: RwSignal::new(now_ms()),
-            outdated: RwSignal::new(false),
-            looking: RwSignal::new(None),
-            asked_ms: StoredValue::new(0),
-        }
+    pub(crate) fn new(route: Route) -> Self {
+        let signal = || RwSignal::new(());
+        // It lives as long as the page.
+        let store = Self(Box::leak(Box::new(Inner {
+            fleet: RefCell::default(),
+            outbox: Outbox::default(),
+            link: RefCell::new(Link::Connecting),
+            route: RefCell::new(route),
+            shown: RefCell::new(Shown::Skeleton),
+            turned: signal(),
+            routed: signal(),
+            home: RefCell::default(),
+            visited: RefCell::default(),
+            opened: signal(),
+            nodes: RefCell::default(),
+            list: list::List::new(),
+            desk: Desk::new(),
+            frozen: Cell::new(false),
+            outdated: Cell::new(false),
+            look: node::Look::default(),
+            beat: signal(),
+            resized: signal(),
+        })));
+        store.keep_home();
+        store
     }
 
-    /// Begins or ends to ask who has the memory of a node.
-    pub(crate) fn look(self, node: Option<u32>) {
-        self.looking.set(node);
-        self.asked_ms.set_value(0);
+    /// Requests to the head's feed.
+    pub(crate) fn outbox(self) -> &'static Outbox {
+        &self.0.outbox
     }
 
-    /// The request that keeps the node's agent looking, when it is time for one. The head says
-    /// something every second, so that this comes by often enough.
-    fn look_on(self) -> Option<FeedRequest> {
-        let node = self.looking.get_untracked()?;
-        let now_ms = now_ms();
-        let is_due = now_ms.saturating_sub(self.asked_ms.get_value()) >= ASK_MS;
-        is_due.then(|| {
-            self.asked_ms.set_value(now_ms);
-            FeedRequest::Look { node }
-        })
-    }
-
-    /// Takes in what happened on the link; gives what to ask the head for.
-    pub(crate) fn hear(self, event: Event) -> Vec<FeedRequest> {
-        self.tick();
+    /// Takes in what happened on the link.
+    pub(crate) fn hear(self, event: Event) {
         match event {
             Event::Message(message) => {
-                self.set_link(Link::Live);
-                if let FeedMessage::Snapshot(snapshot) = &message {
-                    self.outdated.set(own_build().is_some_and(|own| own != snapshot.build));
+                self.0.link.replace(Link::Live);
+                if let FeedMessage::Roster(roster) = &message {
+                    self.0.outdated.set(own_build().is_some_and(|own| own != roster.build));
                 }
-                let outcome = self.fleet.try_update_value(|fleet| fleet.apply(message, now_ms()));
-                let Outcome { changed, mut ask } = outcome.unwrap_or_default();
-                ask.extend(self.look_on());
-                if !self.frozen.get_untracked() {
-                    self.show(&changed);
-                }
-                ask
+                let outcome = self.0.fleet.borrow_mut().apply(message, now_ms());
+                self.show(outcome);
             }
             Event::Foreign(protocol) => {
-                self.set_link(Link::Foreign(protocol));
-                self.outdated.set(true);
-                Vec::new()
+                self.0.link.replace(Link::Foreign(protocol));
+                self.0.outdated.set(true);
             }
             Event::Lost => {
                 // The first loss counts, not each attempt after it.
-                if self.link.with_untracked(|link| matches!(link, Link::Connecting | Link::Live)) {
-                    self.set_link(Link::Lost(now_ms()));
+                let mut link = self.0.link.borrow_mut();
+                if matches!(*link, Link::Connecting | Link::Live) {
+                    *link = Link::Lost(now_ms());
                 }
-                Vec::new()
+                drop(link);
+                // Perhaps it is because this browser may not read.
+                self.0.desk.ask_who();
             }
         }
+        self.settle();
+        self.tick();
     }
 
-    fn set_link(self, link: Link) {
-        if self.link.with_untracked(|old| *old != link) {
-            self.link.set(link);
+    /// Brings signals up to date with what a message changed.
+    fn show(self, outcome: Outcome) {
+        let Outcome { rows, nodes, listed, mut ask } = outcome;
+        ask.extend(self.look_on());
+        if !ask.is_empty() {
+            self.0.outbox.put(ask);
+        }
+        if listed {
+            self.relist();
+        }
+        if !self.0.frozen.get() {
+            self.0.list.notify(&rows);
+            self.show_nodes(&nodes);
         }
     }
 
     /// Lets the page's clock go on.
     pub(crate) fn tick(self) {
-        self.now_ms.set(now_ms());
+        self.0.beat.notify();
+    }
+
+    /// Follows the page's clock; gives what it says.
+    pub(crate) fn beat(self) -> u64 {
+        self.0.beat.track();
+        now_ms()
+    }
+
+    /// The head's clock, in ms.
+    pub(crate) fn head_ms(self) -> u64 {
+        self.0.fleet.borrow().head_ms(now_ms())
+    }
+
+    /// Follows whatever has pictures painted anew.
+    pub(crate) fn resized(self) {
+        self.0.resized.track();
+    }
+
+    /// Has pictures painted anew.
+    pub(crate) fn resize(self) {
+        self.0.resized.notify();
+    }
+
+    /// Whether the head serves a newer page than this.
+    pub(crate) fn is_outdated(self) -> bool {
+        self.0.outdated.get()
+    }
+
+    /// Whether the user holds the numbers still.
+    pub(crate) fn is_frozen(self) -> bool {
+        self.0.frozen.get()
     }
 
     /// Holds the numbers still, or lets them go on.
     pub(crate) fn freeze(self, frozen: bool) {
-        self.frozen.set(frozen);
+        self.0.frozen.set(frozen);
         if !frozen {
-            let all = self.fleet.with_value(|fleet| fleet.numbers().collect::<Vec<_>>());
-            self.show(&all);
+            let all: Vec<u32> = self.rows(|rows| rows.iter().map(|row| row.number).collect());
+            self.0.list.notify(&all);
+            self.show_nodes(&all);
+        }
+        self.tick();
+    }
+
+    /// Reads every node in brief.
+    pub(crate) fn rows<T>(self, read: impl FnOnce(&[Row]) -> T) -> T {
+        read(self.0.fleet.borrow().rows())
+    }
+
+    /// A node in brief, by its number.
+    pub(crate) fn row(self, number: u32) -> Option<Row> {
+        self.0.fleet.borrow().row(number).cloned()
+    }
+
+    /// A node in brief, by its id.
+    pub(crate) fn row_of(self, id: &NodeId) -> Option<Row> {
+        self.rows(|rows| rows.iter().find(|row| row.id == *id).cloned())
+    }
+
+    /// The most memory that a node has, in KiB: the end of the common scale.
+    pub(crate) fn largest_kib(self) -> u64 {
+        let kib = |row: &Row| row.brief.map(|brief| brief.total_kib);
+        self.rows(|rows| rows.iter().filter_map(kib).max().unwrap_or(0))
+    }
+
+    /// Where the page is. Who reads it follows it.
+    pub(crate) fn route(self) -> Route {
+        self.0.routed.track();
+        self.0.route.borrow().clone()
+    }
+
+    /// The cluster as it was last looked at.
+    pub(crate) fn home(self) -> Route {
+        self.0.home.borrow().clone()
+    }
+
+    fn keep_home(self) {
+        let route = self.0.route.borrow();
+        match &route.place {
+            Place::Overview => {
+                self.0.home.replace(route.clone());
+            }
+            Place::Node(id) => {
+                self.0.visited.replace(NodeId::try_from(id.clone()).ok());
+            }
+            Place::Compare(_) => {}
         }
     }
 
-    /// Brings signals up to date with the nodes that changed, and the list with the fleet.
-    fn show(self, changed: &[u32]) {
-        self.fleet.with_value(|fleet| {
-            let shown = self.nodes.get_untracked();
-            if !shown.iter().map(|node| node.number).eq(fleet.numbers()) {
-                let known = |number| shown.iter().find(|node| node.number == number).copied();
-                let nodes = fleet.numbers().filter_map(|number| {
-                    let new = || {
-                        fleet.readout(number).map(|readout| NodeSignal {
-                            number,
-                            readout: RwSignal::new(readout),
-                            part: RwSignal::new(None),
-                        })
-                    };
-                    known(number).or_else(new)
-                });
-                self.nodes.set(nodes.collect());
-            }
-            for node in self.nodes.get_untracked() {
-                let news = changed.contains(&node.number).then(|| fleet.readout(node.number));
-                let differs = |news: &Readout| node.readout.with_untracked(|shown| shown != news);
-                if let Some(readout) = news.flatten().filter(differs) {
-                    node.readout.set(readout);
-                }
-            }
-        });
+    /// The node that was last looked at, said once.
+    pub(crate) fn take_visited(self) -> Option<NodeId> {
+        self.0.visited.take()
     }
 
-    /// The recent past of a node, and of one part of its memory, as it can be drawn.
-    pub(crate) fn runs(self, node: NodeSignal, part: Option<Part>) -> Vec<Vec<Point>> {
-        node.readout.with_untracked(|readout| {
-            self.fleet.with_value(|fleet| {
-                fleet.window(node.number).map_or_else(Vec::new, |window| {
-                    runs(window, readout.period_ms.into(), &readout.facts, part)
-                })
-            })
-        })
+    /// Goes to another place, or looks at the same one differently.
+    pub(crate) fn turn(self, route: Route) {
+        let is_reordered = {
+            let mut old = self.0.route.borrow_mut();
+            let differs = old.order != route.order || old.by_share != route.by_share;
+            *old = route;
+            differs
+        };
+        self.keep_home();
+        if is_reordered {
+            self.reorder();
+        }
+        self.0.routed.notify();
+        self.settle();
     }
 
-    /// How current the numbers of a node are, or the link if there is no node.
-    pub(crate) fn status(self, node: Option<NodeSignal>) -> Status {
-        let now_ms = self.now_ms.get();
-        self.link.with(|link| {
-            let Some(node) = node else {
-                return Status::of(link, self.frozen.get(), None, now_ms);
+    /// What is shown.
+    pub(crate) fn shown(self) -> Shown {
+        self.0.turned.track();
+        self.0.shown.borrow().clone()
+    }
+
+    /// Sees to it that what is shown is what the address and the nodes call for.
+    fn settle(self) {
+        let shown = self.to_show();
+        if *self.0.shown.borrow() == shown {
+            return;
+        }
+        let wanted = match &shown {
+            Shown::Node(id) => vec![id.clone()],
+            Shown::Compare(ids) => ids.clone(),
+            _ => Vec::new(),
+        };
+        self.0.shown.replace(shown);
+        self.want(wanted);
+        self.0.turned.notify();
+    }
+
+    fn to_show(self) -> Shown {
+        let route = self.0.route.borrow();
+        let fleet = self.0.fleet.borrow();
+        let rows = fleet.rows();
+        let is_told = fleet.head_ms(1) != 0;
+        let is_locked_out = self.0.desk.is_locked_out() && *self.0.link.borrow() != Link::Live;
+        if is_locked_out || self.0.desk.wants_in() {
+            return Shown::Door;
+        }
+        if !is_told {
+            return match *self.0.link.borrow() {
+                Link::Connecting | Link::Live => Shown::Skeleton,
+                Link::Lost(_) | Link::Foreign(_) => Shown::Blank,
             };
-            node.readout.with(|readout| {
-                let numbers = Numbers {
-                    age_ms: readout.uptime_us.map(|_| readout.age_ms(now_ms)),
-                    period_ms: readout.period_ms.into(),
-                    trouble: readout.trouble.as_deref(),
-                };
-                Status::of(link, self.frozen.get(), Some(&numbers), now_ms)
-            })
-        })
+        }
+        let id = |text: &String| NodeId::try_from(text.clone()).ok();
+        match (&route.place, rows) {
+            (Place::Node(name), _) => id(name).map_or(Shown::Blank, Shown::Node),
+            (Place::Compare(names), _) => Shown::Compare(names.iter().filter_map(id).collect()),
+            (Place::Overview, []) => Shown::Nobody,
+            (Place::Overview, [only]) if route.view.is_none() => Shown::Node(only.id.clone()),
+            (Place::Overview, _) => {
+                Shown::Fleet(route.view.unwrap_or(match *self.0.shown.borrow() {
+                    // A view that somebody looks at does not turn into another by itself.
+                    Shown::Fleet(view) => view,
+                    _ if rows.len() > MANY => View::Heat,
+                    _ => View::List,
+                }))
+            }
+        }
+    }
+
+    /// How current the numbers are that are shown.
+    pub(crate) fn status(self) -> Status {
+        self.0.turned.track();
+        let now_ms = self.beat();
+        let (link, frozen) = (self.0.link.borrow(), self.0.frozen.get());
+        let fleet = self.0.fleet.borrow();
+        let head_ms = fleet.head_ms(now_ms);
+        let of = |subject: &Subject<'_>| Status::of(&link, frozen, subject, now_ms);
+        let id = match &*self.0.shown.borrow() {
+            Shown::Node(id) => id.clone(),
+            Shown::Skeleton if *link == Link::Live => return of(&Subject::Node(None)),
+            _ => return of(&Subject::Nodes(fleet.rows().len())),
+        };
+        let Some(row) = fleet.rows().iter().find(|row| row.id == id) else {
+            return of(&Subject::Node(None));
+        };
+        let (condition, since_ms) = row.condition(head_ms);
+        let open = self.node(&id);
+        let readout = open.as_ref().map(|node| node.read_untracked());
+        let taken_ms = row.brief.map(|brief| brief.at_ms);
+        let why = match &row.standing {
+            shared::overview::Standing::Refused { why, .. } => why.trim_end_matches('.'),
+            _ => "",
+        };
+        of(&Subject::Node(Some(Numbers {
+            condition,
+            since_ms: head_ms.saturating_sub(since_ms),
+            age_ms: taken_ms.map(|taken_ms| head_ms.saturating_sub(taken_ms)),
+            trouble: readout.as_ref().and_then(|readout| readout.trouble.as_deref()),
+            why,
+        })))
     }
 }
 
-/// The browser's clock, in ms since 1970.
+/// The page's clock, in ms since it was loaded: it only goes forward, whatever is set elsewhere.
 fn now_ms() -> u64 {
-    js_sys::Date::now() as u64
+    window().performance().map_or(0.0, |clock| clock.now()) as u64
 }
 
 /// The build id that this page was made with.

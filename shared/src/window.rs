@@ -106,12 +106,13 @@ impl<R: Packable> Window<R> {
     pub fn merge(&mut self, readings: impl IntoIterator<Item = R>) -> bool {
         let known: Vec<R> = self.iter().collect();
         let mut all = known.clone();
-        let is_new = |reading: &R| {
-            known.binary_search_by_key(&reading.time_ms(), Packable::time_ms).is_err()
-        };
-        all.extend(readings.into_iter().filter(is_new));
-        all.sort_by_key(Packable::time_ms);
-        all.dedup_by_key(|reading| reading.time_ms());
+        for reading in readings {
+            // Mostly they come in order, and go to the end.
+            let time_ms = reading.time_ms();
+            if let Err(place) = all.binary_search_by_key(&time_ms, Packable::time_ms) {
+                all.insert(place, reading);
+            }
+        }
         let mut merged = Self { step_ms: self.step_ms, ..Self::default() };
         for reading in all {
             merged.push(reading);

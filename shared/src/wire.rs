@@ -10,6 +10,7 @@
 //! * [`Sample`] carries a presence mask, so the field table may grow at its end.
 
 mod agent;
+mod decode;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,10 +21,13 @@ use crate::usage::Usage;
 use crate::window::Packed;
 use crate::{NodeFacts, NodeId, Sample};
 
+use decode::decode;
+
 pub use agent::{
     AgentMessage, AgentReading, AgentRequest, ClockReading, Hello, SIGN_MS, SILENCE_MS, Thinned,
     Welcome,
 };
+pub use decode::Malformed;
 
 /// The version of the rules above. It changes only when they are broken on purpose.
 pub const PROTOCOL: u16 = 1;
@@ -100,9 +104,9 @@ pub enum FeedMessage {
     /// What changed since the message numbered one less, in brief.
     Briefs(Briefs),
     /// A node in full, to those who opened it: at once, and whenever more than its readings changes.
-    Opened(NodeState),
+    Opened(Box<NodeState>),
     /// A new reading of a node, to those who opened it.
-    Reading(NodeReading),
+    Reading(Box<NodeReading>),
     /// That a node cannot be read at present, to those who opened it.
     Trouble(NodeTrouble),
     /// How nodes stand, to those who follow no overview: after a snapshot, and those that changed.
@@ -273,9 +277,12 @@ pub enum WireError {
     /// Not JSON, or JSON of another shape.
     #[error("this is not a JSON message of protocol {PROTOCOL}")]
     Json(#[source] serde_json::Error),
+    /// Cannot be written as postcard.
+    #[error("this does not fit a postcard message of protocol {PROTOCOL}")]
+    Postcard(#[source] postcard::Error),
     /// Not postcard, or cut short.
     #[error("this is not a postcard message of protocol {PROTOCOL}")]
-    Postcard(#[source] postcard::Error),
+    Malformed(#[source] Malformed),
 }
 
 /// `message` as JSON.
@@ -304,19 +311,17 @@ fn has_unknown_kind<M: Message>(bytes: &[u8]) -> bool {
 /// The message that `bytes` hold as postcard, or `None` if it is of a kind that this version does
 /// not know. Bytes that trail are skipped.
 pub fn from_postcard<M: Message>(bytes: &[u8]) -> Result<Option<M>, WireError> {
-    let (kind, _) = postcard::take_from_bytes::<u32>(bytes).map_err(WireError::Postcard)?;
+    let kind: u32 = decode(bytes).map_err(WireError::Malformed)?;
     if kind as usize >= M::KINDS.len() {
         return Ok(None);
     }
-    let (message, _) = postcard::take_from_bytes(bytes).map_err(WireError::Postcard)?;
-    Ok(Some(message))
+    decode(bytes).map(Some).map_err(WireError::Malformed)
 }
 
 /// The protocol and the build of a snapshot or roster in postcard, even of a protocol that this
 /// version does not know. `None` if it is neither.
 #[must_use]
 pub fn peek_snapshot(bytes: &[u8]) -> Option<(u16, String)> {
-    let ((kind, protocol, build), _) =
-        postcard::take_from_bytes::<(u32, u16, String)>(bytes).ok()?;
+    let (kind, protocol, build) = decode::<(u32, u16, String)>(bytes).ok()?;
     matches!(kind, 0 | 6).then_some((protocol, build))
 }

@@ -95,15 +95,15 @@ fn golden_bytes() {
             standings: standings(Standing::Gone { since_ms: 5, stopped: true }),
             refilled: vec![7],
         })),
-        bytes_of(&FeedMessage::Opened(NodeState {
+        bytes_of(&FeedMessage::Opened(Box::new(NodeState {
             node: 7,
             id: NodeId::from_host_name("pi"),
             facts: NodeFacts::default(),
             period_ms: 1000,
             latest: None,
             trouble: None,
-        })),
-        bytes_of(&FeedMessage::Reading(NodeReading { node: 7, reading })),
+        }))),
+        bytes_of(&FeedMessage::Reading(Box::new(NodeReading { node: 7, reading }))),
         bytes_of(&FeedMessage::Trouble(NodeTrouble { node: 7, trouble: "t".into() })),
         bytes_of(&FeedMessage::Standings(standings(Standing::Connected { since_ms: 5 }))),
         bytes_of(&FeedMessage::Standings(standings(Standing::NeverSeen { since_ms: 5 }))),

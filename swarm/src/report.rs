@@ -135,8 +135,8 @@ impl fmt::Display for Report {
             writeln!(f, "this: {cpu:.1} % of a core")?;
         }
         for (why, count) in &self.refused {
-            // What the head says is made of names that nodes gave themselves.
-            writeln!(f, "{count} × {}", why.escape_debug())?;
+            // The head may be anybody.
+            writeln!(f, "{count} × {}", why.replace(char::is_control, "�"))?;
         }
         Ok(())
     }

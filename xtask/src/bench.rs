@@ -1,5 +1,6 @@
 //! `bench`: what Headroom costs here, measured, beside what it may cost.
 
+mod agent;
 mod cluster;
 mod program;
 
@@ -71,13 +72,15 @@ pub(crate) fn bench(short: bool) -> Result<bool> {
     measure(&mut rows, "sweep over processes and groups", || Ok(vec![sweep()?]));
     let what = format!("head and its agent over {} s", watch.as_secs());
     measure(&mut rows, &what, || resident(&binary, watch));
+    let what = format!("agent over {} s", watch.as_secs());
+    measure(&mut rows, &what, || agent::measure(&binary, watch));
     cluster::measure_all(&mut rows, &binary, short, !short);
     Ok(print(&rows))
 }
 
-/// Measures what a head does with very many nodes; whether all of it is within its budget.
+/// Measures what a head does with very many nodes, in which the page has no part; whether all of it is
+/// within its budget.
 pub(crate) fn of_cluster(short: bool) -> Result<bool> {
-    web::build()?;
     let binary = process::build_release()?;
     let mut rows = Vec::new();
     cluster::measure_all(&mut rows, &binary, short, true);

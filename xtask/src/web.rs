@@ -2,6 +2,7 @@
 
 mod compress;
 pub(crate) mod page;
+mod slim;
 
 use crate::error::{Error, Result};
 use crate::files::{self, grouped};
@@ -55,7 +56,18 @@ fn bind(wasm: &Path) -> Result<(String, Vec<u8>)> {
         )));
     }
     let glue = output.js().to_owned();
-    Ok((glue, output.wasm_mut().emit_wasm()))
+    let module = output.wasm_mut();
+    let imports = module.imports.iter().map(|import| import.name.as_str());
+    let exports = module.exports.iter().map(|export| export.name.as_str());
+    let names = slim::short_names(imports.chain(exports));
+    let short = |name: &mut String| {
+        if let Some((_, short)) = names.iter().find(|(long, _)| long == name) {
+            name.clone_from(short);
+        }
+    };
+    module.imports.iter_mut().for_each(|import| short(&mut import.name));
+    module.exports.iter_mut().for_each(|export| short(&mut export.name));
+    Ok((slim::glue(&glue, &names), module.emit_wasm()))
 }
 
 /// The page's own files, without what editors leave about.

@@ -35,7 +35,7 @@ pub fn run(config: AgentConfig) -> Result<(), Error> {
             signal.await;
             // Nobody waits for it once the uplink has ended.
             stop.send(true).ok();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             () = read_and_report(Agent { roots, period_ms, labels }, incoming) => {}

@@ -120,8 +120,10 @@ impl Outlook<'_> {
         let Some(node) = self.fleet.node(number) else { return Vec::new() };
         let is_in = |news: &BTreeSet<u32>| news.contains(&number);
         [
-            is_in(&self.news.joined).then(|| FeedMessage::Opened(node.state())),
-            is_in(&self.news.read).then(|| reading(node).map(FeedMessage::Reading)).flatten(),
+            is_in(&self.news.joined).then(|| FeedMessage::Opened(Box::new(node.state()))),
+            is_in(&self.news.read)
+                .then(|| Some(FeedMessage::Reading(Box::new(reading(node)?))))
+                .flatten(),
             is_in(&self.news.troubled).then(|| trouble(node).map(FeedMessage::Trouble)).flatten(),
         ]
         .into_iter()

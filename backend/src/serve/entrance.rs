@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 
 use crate::config::Config;
 use crate::error::{Error, tell};
+use crate::here::{self, Reached};
+use crate::tls;
 use crate::viewers::{self, Viewers};
 use crate::web::{Entrance, Limits};
-use crate::{here, tls};
 
 /// Files that are open besides connections.
 const OTHERS: u64 = 128;
@@ -21,6 +22,11 @@ pub(super) fn open(config: &Config, address: SocketAddr) -> Result<Entrance, Err
         None
     };
     let fingerprint = identity.as_ref().map(tls::Identity::fingerprint);
+    let reached = Reached { listen: address, tls: identity.is_some(), fingerprint };
+    if let Err(source) = reached.keep(&config.data_dir) {
+        // `token create` has to be told then.
+        tell(Error::Data { path: config.data_dir.clone(), source }.chain());
+    }
     let mut host_names = config.host_names.clone();
     host_names.extend(here::host_name());
     Ok(Entrance {
@@ -35,8 +41,8 @@ pub(super) fn open(config: &Config, address: SocketAddr) -> Result<Entrance, Err
         trusted_proxies: config.trusted_proxies.clone(),
         anonymous_read: config.anonymous_read,
         is_exposed: config.is_exposed(),
-        is_local: address.ip().is_loopback(),
-        url: here::url(&Config { listen: address, ..config.clone() }),
+        is_local: reached.is_local(),
+        url: reached.url(),
     })
 }
 

@@ -11,8 +11,9 @@ use super::{Issued, file, joining};
 use crate::clock::WallClock;
 use crate::config::{Config, CreateArgs, ListArgs, RevokeArgs, TokenCommand};
 use crate::error::{Error, print, tell};
+use crate::here::{self, Reached};
 use crate::table::aligned;
-use crate::{here, tls};
+use crate::tls;
 
 /// Does what is asked, and prints.
 pub fn run(command: TokenCommand) -> Result<(), Error> {
@@ -26,12 +27,23 @@ pub fn run(command: TokenCommand) -> Result<(), Error> {
 fn create(args: CreateArgs) -> Result<(), Error> {
     let names = numbered(&args.name, args.count)?;
     let config = args.serve.resolve()?;
-    let head = args.head.unwrap_or_else(|| here::url(&config));
+    let reached = match Reached::last(&config.data_dir) {
+        Some(reached) => reached,
+        None => expected(&config)?,
+    };
+    if args.head.is_none() && reached.is_local() {
+        tell("this head listens on loopback, where only this machine reaches it; see --listen");
+    }
+    let head = args.head.unwrap_or_else(|| reached.url());
     if !["http://", "https://"].iter().any(|scheme| head.starts_with(scheme)) {
         let text = format!("{head:?} is no address of a head, such as https://192.168.1.10:8443");
         return Err(Error::Refused(text));
     }
-    let fingerprint = if head.starts_with("https://") { Some(fingerprint(&config)?) } else { None };
+    let fingerprint = match reached.fingerprint {
+        _ if !head.starts_with("https://") => None,
+        Some(fingerprint) => Some(fingerprint),
+        None => Some(fingerprint(&config)?),
+    };
     let made = file::create(&config.data_dir, &names, WallClock::start().now_ms())?;
     let lines = made.iter().map(|token| joining(token, &head, fingerprint));
     if args.json {
@@ -63,6 +75,13 @@ fn numbered(name: &str, count: Option<u32>) -> Result<Vec<NodeId>, Error> {
 fn print_json(value: &impl Serialize) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value);
     print(&(text.map_err(|error| Error::Output(io::Error::from(error)))? + "\n"))
+}
+
+/// Where a head that was not started yet will be reached.
+fn expected(config: &Config) -> Result<Reached, Error> {
+    let tls = config.transport.is_tls();
+    let fingerprint = if tls { Some(fingerprint(config)?) } else { None };
+    Ok(Reached { listen: config.listen, tls, fingerprint })
 }
 
 /// Of the certificate that the head serves with, which is made if it has none yet.

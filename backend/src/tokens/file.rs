@@ -1,6 +1,6 @@
 //! `tokens.json`: what is kept of tokens, and how it is changed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -98,12 +98,10 @@ pub(super) fn revoke(dir: &Path, name: &NodeId) -> Result<bool, Error> {
 }
 
 /// Keeps which machines used tokens first. One that is bound already stays so.
-pub(super) fn bind(dir: &Path, bound: Vec<([u8; 32], Bound)>) -> Result<(), Error> {
+pub(super) fn bind(dir: &Path, mut bound: HashMap<[u8; 32], Bound>) -> Result<(), Error> {
     change(dir, |tokens| {
-        for (hash, bound) in bound {
-            if let Some(entry) = tokens.iter_mut().find(|entry| entry.hash == hash) {
-                entry.bound.get_or_insert(bound);
-            }
+        for entry in tokens.iter_mut().filter(|entry| entry.bound.is_none()) {
+            entry.bound = bound.remove(&entry.hash);
         }
         Ok(true)
     })?;

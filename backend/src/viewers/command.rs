@@ -64,8 +64,9 @@ fn ask(question: &str) -> Result<String, Error> {
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
     quiet.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
     let restore = Restore(before);
-    write!(io::stderr(), "{question}").ok();
     rustix::termios::tcsetattr(io::stdin(), OptionalActions::Flush, &quiet).map_err(failed)?;
+    // Not before: what was typed until now is dropped.
+    write!(io::stderr(), "{question}").ok();
     let mut bytes = Vec::new();
     let mut part = [0; 256];
     while bytes.len() <= MOST_BYTES {

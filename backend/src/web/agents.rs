@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use actix_http::ws::Message;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
-use actix_web::{HttpRequest, HttpResponse, rt, web};
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_ws::{CloseCode, CloseReason};
 use shared::NodeId;
 use shared::wire::{self, AgentMessage, AgentRequest, Encoding, SILENCE_MS};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::api::stopping;
+use super::listen::{Afterwards, Stream};
+use super::small::{Said, Small};
 use super::socket::{Opened, broken, open, reason};
 use super::{State, error, wrong_method};
 use crate::head::{AgentLink, NotTaken};
@@ -44,13 +47,13 @@ async fn agent(
         Ok(id) => id,
         Err(response) => return Ok(response),
     };
-    let Opened { response, session, messages, encoding } =
-        match open(&request, body, MOST_MESSAGE).await? {
-            Ok(opened) => opened,
-            Err(response) => return Ok(response),
-        };
+    let Opened { response, encoding, .. } = match open(&request, body, MOST_MESSAGE).await? {
+        Ok(opened) => opened,
+        Err(response) => return Ok(response),
+    };
+    let Some(afterwards) = request.conn_data::<Afterwards>() else { return Ok(stopping()) };
     let Ok(link) = state.head.connect(Some(id)).await else { return Ok(stopping()) };
-    rt::spawn(talk(session, messages, link, encoding));
+    afterwards.go_on(move |stream| talk(Small::new(stream, MOST_MESSAGE), link, encoding));
     Ok(response)
 }
 
@@ -97,12 +100,7 @@ impl End {
 }
 
 /// Passes reports in and requests out, until one side ends it.
-async fn talk(
-    mut session: Session,
-    mut messages: AggregatedMessageStream,
-    mut link: AgentLink,
-    encoding: Encoding,
-) {
+async fn talk(mut agent: Small<Stream>, mut link: AgentLink, encoding: Encoding) {
     let mut silent_at = Instant::now() + SILENCE;
     let mut rate = Rate::new(Instant::now());
     let end = loop {
@@ -111,14 +109,14 @@ async fn talk(
                 let Ok(request) = request else {
                     break End::because(CloseCode::Away, "this link is no longer served");
                 };
-                if !is_sent(&mut session, &request, encoding).await {
+                if !is_sent(&mut agent, &request, encoding).await {
                     break End::broken();
                 }
                 if let AgentRequest::Refused { why, .. } = request {
                     break End::because(CloseCode::Policy, &why);
                 }
             }
-            message = messages.recv() => {
+            message = agent.next() => {
                 let now = Instant::now();
                 silent_at = now + SILENCE;
                 let message = match message {
@@ -132,7 +130,7 @@ async fn talk(
                 if !rate.allows(now) {
                     break End::because(CloseCode::Policy, "too many messages; see --period-ms");
                 }
-                if let Err(end) = take(message, &mut session, &mut link, encoding).await {
+                if let Err(end) = take(message, &mut agent, &mut link, encoding).await {
                     break end;
                 }
             }
@@ -140,43 +138,40 @@ async fn talk(
         }
     };
     link.leave(end.stopped).await;
-    timeout(SILENCE, session.close(end.reason)).await.ok();
+    timeout(SILENCE, agent.close(end.reason)).await.ok();
 }
 
 /// Whether an agent takes a request, in time.
-async fn is_sent(session: &mut Session, request: &AgentRequest, encoding: Encoding) -> bool {
-    let sending = async {
-        match encoding {
-            Encoding::Json => session.text(wire::to_json(request).ok()?).await.ok(),
-            Encoding::Postcard => session.binary(wire::to_postcard(request).ok()?).await.ok(),
-        }
+async fn is_sent(agent: &mut Small<Stream>, request: &AgentRequest, encoding: Encoding) -> bool {
+    let message = match encoding {
+        Encoding::Json => wire::to_json(request).map(|text| Message::Text(text.into())),
+        Encoding::Postcard => wire::to_postcard(request).map(|bytes| Message::Binary(bytes.into())),
     };
-    matches!(timeout(SILENCE, sending).await, Ok(Some(())))
+    let Ok(message) = message else { return false };
+    matches!(timeout(SILENCE, agent.send(message)).await, Ok(Ok(())))
 }
 
 /// Takes one message; an error ends the link.
 async fn take(
-    message: AggregatedMessage,
-    session: &mut Session,
+    message: Said,
+    agent: &mut Small<Stream>,
     link: &mut AgentLink,
     encoding: Encoding,
 ) -> Result<(), End> {
     let report = match (message, encoding) {
-        (AggregatedMessage::Ping(bytes), _) => {
-            let pong = timeout(SILENCE, session.pong(&bytes)).await;
+        (Said::Ping(bytes), _) => {
+            let pong = timeout(SILENCE, agent.send(Message::Pong(bytes))).await;
             return if matches!(pong, Ok(Ok(()))) { Ok(()) } else { Err(End::broken()) };
         }
-        (AggregatedMessage::Pong(_), _) => return Ok(()),
-        (AggregatedMessage::Close(reason), _) => {
+        (Said::Pong, _) => return Ok(()),
+        (Said::Close(reason), _) => {
             let stopped = reason
                 .as_ref()
                 .is_some_and(|reason| matches!(reason.code, CloseCode::Away | CloseCode::Normal));
             return Err(End { reason, stopped });
         }
-        (AggregatedMessage::Text(text), Encoding::Json) => {
-            wire::from_json::<AgentMessage>(text.as_bytes())
-        }
-        (AggregatedMessage::Binary(bytes), Encoding::Postcard) => wire::from_postcard(&bytes),
+        (Said::Text(text), Encoding::Json) => wire::from_json::<AgentMessage>(&text),
+        (Said::Binary(bytes), Encoding::Postcard) => wire::from_postcard(&bytes),
         (_, Encoding::Json | Encoding::Postcard) => {
             let why = "JSON goes in text frames, postcard in binary ones";
             return Err(End::because(CloseCode::Unsupported, why));

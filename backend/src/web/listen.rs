@@ -1,10 +1,11 @@
 //! Takes connections: within limits, with TLS or without, and hands them to the application.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, TcpListener};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
@@ -78,6 +79,7 @@ where
             })
             .on_connect_ext(|wire: &Wire, extensions| {
                 extensions.insert(Arc::clone(&wire.place));
+                extensions.insert(wire.afterwards.clone());
             })
             .h1(map_config(application, |()| AppConfig::default()));
         let door = Arc::clone(&door);
@@ -90,11 +92,17 @@ where
                     async move {
                         let peer = stream.peer_addr()?;
                         let Some(wire) = door.open(stream, peer.ip()).await else { return Ok(()) };
-                        let place = Arc::clone(&wire.place);
+                        let (place, afterwards) =
+                            (Arc::clone(&wire.place), wire.afterwards.clone());
+                        // In a box, as it is large and may be over long before the connection is.
+                        let serving = Box::pin(http.call((wire, Some(peer))));
                         tokio::select! {
                             // A connection that broke needs no words.
-                            _ = http.call((wire, Some(peer))) => {}
-                            () = place.is_needed() => {}
+                            _ = serving => {}
+                            () = place.is_needed() => return Ok(()),
+                        }
+                        if let Some(rest) = afterwards.begin() {
+                            rest.await;
                         }
                         Ok::<_, io::Error>(())
                     }
@@ -125,7 +133,7 @@ impl Door {
         // Frames are written whole, so there is nothing to gather.
         stream.set_nodelay(true).ok();
         let Some(tls) = &self.tls else {
-            return Some(Wire { stream: Stream::Plain(stream), place });
+            return Some(Wire::new(Stream::Plain(stream), place));
         };
         let handshake = async {
             if is_plain_http(&stream).await {
@@ -137,7 +145,7 @@ impl Door {
         tokio::select! {
             handshake = timeout(TO_BEGIN, handshake) => {
                 let stream = Stream::Tls(Box::new(handshake.ok()??));
-                Some(Wire { stream, place: Arc::clone(&place) })
+                Some(Wire::new(stream, Arc::clone(&place)))
             }
             () = place.is_needed() => None,
         }
@@ -186,28 +194,129 @@ async fn refuse_plain_http(mut stream: TcpStream) {
     }
 }
 
-/// A connection and its place.
+/// A connection and its place, as the HTTP server has it.
 pub(super) struct Wire {
-    stream: Stream,
     place: Arc<Place>,
+    afterwards: Afterwards,
+    /// Whether the answer was sent after which the connection goes on otherwise.
+    answered: bool,
+    reader: Option<Waker>,
 }
 
-enum Stream {
+/// A connection, in the clear or not.
+pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+type Rest = dyn FnOnce(Stream) -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// What becomes of a connection that was upgraded: once the answer is sent, HTTP sees its end, and what
+/// was left here goes on with it.
+#[derive(Clone)]
+pub(super) struct Afterwards(Rc<Inner>);
+
+struct Inner {
+    stream: RefCell<Option<Stream>>,
+    rest: RefCell<Option<Box<Rest>>>,
+}
+
+impl Afterwards {
+    /// To be called while the request is answered.
+    pub(super) fn go_on<F: Future<Output = ()> + 'static>(
+        &self,
+        rest: impl FnOnce(Stream) -> F + 'static,
+    ) {
+        *self.0.rest.borrow_mut() = Some(Box::new(|stream| Box::pin(rest(stream))));
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.rest.borrow().is_some()
+    }
+
+    fn begin(self) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
+        let rest = self.0.rest.take()?;
+        Some(rest(self.0.stream.take()?))
+    }
+}
+
+impl Wire {
+    fn new(stream: Stream, place: Arc<Place>) -> Self {
+        let inner = Inner { stream: RefCell::new(Some(stream)), rest: RefCell::default() };
+        let afterwards = Afterwards(Rc::new(inner));
+        Self { place, afterwards, answered: false, reader: None }
+    }
+
+    /// Does something with the stream, which is there for as long as HTTP has it.
+    fn with<T>(
+        &mut self,
+        act: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match &mut *self.afterwards.0.stream.borrow_mut() {
+            Some(stream) => act(Pin::new(stream)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.answered {
+            return Poll::Ready(Ok(()));
+        }
+        self.reader = Some(context.waker().clone());
+        if self.afterwards.is_wanted() {
+            // What comes now is not HTTP.
+            return Poll::Pending;
+        }
+        self.with(|stream| stream.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(self.with(|stream| stream.poll_write(context, bytes)))?;
+        // The head of an answer is written at once: nothing was sent before it.
+        if self.afterwards.is_wanted() && written == bytes.len() {
+            self.answered = true;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|stream| stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.answered {
+            return Poll::Ready(Ok(()));
+        }
+        self.with(|stream| stream.poll_shutdown(context))
+    }
+}
+
 /// Calls the method of the stream that is there.
 macro_rules! of_stream {
-    ($wire:ident, $method:ident($($argument:expr),*)) => {
-        match &mut $wire.get_mut().stream {
+    ($stream:ident, $method:ident($($argument:expr),*)) => {
+        match $stream.get_mut() {
             Stream::Plain(stream) => Pin::new(stream).$method($($argument),*),
             Stream::Tls(stream) => Pin::new(stream).$method($($argument),*),
         }
     };
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -217,7 +326,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Stream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -32,7 +32,7 @@ async fn serve(request: HttpRequest) -> HttpResponse {
         return wrong_method("GET, HEAD");
     }
     let path = request.path();
-    let path = if path == "/" { "/index.html" } else { path };
+    let path = if is_view(path) { "/index.html" } else { path };
     match FILES.iter().find(|file| file.path == path) {
         Some(file) => answer(file, request.headers()),
         None if FILES.is_empty() && path == "/index.html" => HttpResponse::ServiceUnavailable()
@@ -40,6 +40,13 @@ async fn serve(request: HttpRequest) -> HttpResponse {
             .body(NO_PAGE),
         None => error(StatusCode::NOT_FOUND, format!("there is nothing at {path:?}")),
     }
+}
+
+/// Whether this is the address of a view of the page: the page itself knows which.
+fn is_view(path: &str) -> bool {
+    let is_node =
+        path.strip_prefix("/nodes/").is_some_and(|id| !id.is_empty() && !id.contains('/'));
+    is_node || matches!(path, "/" | "/compare")
 }
 
 fn answer(file: &'static Embedded, headers: &HeaderMap) -> HttpResponse {
@@ -125,6 +132,16 @@ mod tests {
         assert!(is_hashed("/headroom_bg-0123456789abcdef.wasm"));
         assert!(!is_hashed("/index.html"));
         assert!(!is_hashed("/a-0123456789abcdeg.css"));
+    }
+
+    #[test]
+    fn views_have_addresses_and_files_keep_theirs() {
+        for path in ["/", "/compare", "/nodes/pi-07"] {
+            assert!(is_view(path), "{path}");
+        }
+        for path in ["/nodes/", "/nodes/a/b", "/nodes", "/compare/", "/favicon.ico"] {
+            assert!(!is_view(path), "{path}");
+        }
     }
 
     #[test]

@@ -246,6 +246,12 @@ async fn slow(at: SocketAddr, token: String) -> Duration {
             machine(ELSEWHERE)
         );
         stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.extend(byte);
+        }
         let hello = to_postcard(&hello("slow", "boot")).unwrap();
         // A mask of zeros leaves all as it is.
         let head = [0x82, 0x80 | u8::try_from(hello.len()).unwrap(), 0, 0, 0, 0];

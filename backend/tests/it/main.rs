@@ -31,6 +31,7 @@ mod peers;
 mod proxy;
 mod quiet;
 mod socket;
+mod stage;
 mod stall;
 mod stop;
 mod support;

@@ -90,7 +90,10 @@ fn with_page(server: &Server) {
     let index = get(at, "/");
     assert_eq!(index.header("cache-control"), Some("no-cache"));
     assert!(index.text().to_ascii_lowercase().starts_with("<!doctype html>"), "{}", index.text());
-    assert_eq!(get(at, "/index.html").body, index.body);
+    for view in ["/index.html", "/nodes/pi-07", "/compare?nodes=a,b", "/?view=heat"] {
+        assert_eq!(get(at, view).body, index.body, "{view}");
+    }
+    get(at, "/nodes/a/b").error(404);
     check_forms(server, "/index.html");
 
     // What the page names, and what its scripts name in turn.

@@ -89,6 +89,25 @@ fn the_line_leads_to_where_the_head_listens() {
     }
 }
 
+/// How a head was started, the command does not know, but the head kept it.
+#[test]
+fn the_line_leads_to_the_head_that_was_started() {
+    let fake = FakeProc::new();
+    let server = Server::start_at("0.0.0.0:0", &fake, &[]);
+    let line = stdout(&token(&fake, &["create", "pi"]));
+    let port = server.address().port();
+    let (head, rest) = line.split_once("--head https://").unwrap().1.split_once(' ').unwrap();
+    assert!(head.ends_with(&format!(":{port}")) && !head.starts_with("0.0.0.0"), "{line}");
+    assert!(rest.starts_with(&format!("--fingerprint {} ", server.fingerprint())), "{line}");
+    drop(server);
+    let server = Server::start(&fake, &[]);
+    let made = token(&fake, &["create", "pi-2"]);
+    assert!(stdout(&made).contains(&format!("--head http://{} --token", server.address())));
+    assert!(String::from_utf8_lossy(&made.stderr).contains("only this machine reaches it"));
+    let line = stdout(&token(&fake, &["create", "pi-3", "--head", "https://pi-head.local:1"]));
+    assert!(line.contains("--head https://pi-head.local:1 --fingerprint sha256:"), "{line}");
+}
+
 /// Names as a running head knows them, over HTTP.
 fn names(server: &Server, session: &str) -> Vec<String> {
     let answer = request(server.address(), "GET", "/api/v1/tokens", &[("Cookie", session)]);

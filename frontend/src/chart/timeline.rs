@@ -70,16 +70,7 @@ pub fn draw(
         let place = (axis.left - px(8.0), y(tick));
         surface.text(&human(tick), place, Align::End, &palette.text, px(12.0));
     }
-    // Where words at each minute would touch, every other minute has one.
-    let every_ms = if width < px(480.0) { 120_000 } else { 60_000 };
-    for ago_ms in (0..=SPAN_MS).step_by(every_ms) {
-        let x = axis.x(end_ms.saturating_sub(ago_ms));
-        let (word, align) = match ago_ms {
-            0 => ("now".into(), Align::End),
-            _ => (format!("−{} min", ago_ms / 60_000), Align::Middle),
-        };
-        surface.text(&word, (x, bottom + px(14.0)), align, &palette.text, px(12.0));
-    }
+    minutes(surface, &axis, bottom, width, palette, density);
     for run in runs {
         let line = |of: &dyn Fn(&Point) -> Option<u64>| -> Vec<Place> {
             run.iter().filter_map(|point| Some((axis.x(point.at_ms), y(of(point)?)))).collect()
@@ -103,6 +94,28 @@ pub fn draw(
         surface.line(&part, &palette.part, px(3.0));
     }
     Some(axis)
+}
+
+/// Writes how long ago things were under a plot that ends at `bottom`.
+pub(super) fn minutes(
+    surface: &mut impl Surface,
+    axis: &Axis,
+    bottom: f64,
+    width: f64,
+    palette: &Palette,
+    density: f64,
+) {
+    let px = |pixels: f64| pixels * density;
+    // Where words at each minute would touch, every other minute has one.
+    let every_ms = if width < px(480.0) { 120_000 } else { 60_000 };
+    for ago_ms in (0..=SPAN_MS).step_by(every_ms) {
+        let x = axis.x(axis.end_ms.saturating_sub(ago_ms));
+        let (word, align) = match ago_ms {
+            0 => ("now".into(), Align::End),
+            _ => (format!("−{} min", ago_ms / 60_000), Align::Middle),
+        };
+        surface.text(&word, (x, bottom + px(14.0)), align, &palette.text, px(12.0));
+    }
 }
 
 #[cfg(test)]

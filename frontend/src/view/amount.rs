@@ -1,74 +1,77 @@
-//! Texts that change: numbers of bytes, and others that may be unknown.
+//! Numbers of bytes that change, and texts that may be unknown.
 
-use leptos::prelude::*;
+use std::cell::Cell;
+
+use leptos::web_sys::Element;
 use shared::units::{Amount as Text, Scale, exact};
 
-/// A text that follows the state. One type for all of them keeps the page small.
-pub(crate) fn text(of: impl Fn() -> String + Send + Sync + 'static) -> Signal<String> {
-    Signal::derive(of)
-}
+use super::dom::{add, find, get, set, show};
 
 /// Shows bytes in the unit that fits, which a value at the border does not change each second, with
 /// the exact number and its origin on hover and focus. What is unknown is a dash with its reason.
-#[component]
-pub(crate) fn Amount(
-    /// Bytes.
-    bytes: Signal<Option<u64>>,
-    /// Why there is no number, if there is none.
-    #[prop(default = "This kernel does not report it")]
-    unknown: &'static str,
-    /// Names it for tests and scripts.
-    name: &'static str,
-    /// Where it comes from: keys, files and formula.
-    #[prop(into)]
-    from: Signal<String>,
-) -> impl IntoView {
-    let held: StoredValue<Option<Scale>> = StoredValue::new(None);
-    let shown = Memo::new(move |_| {
-        bytes.get().map(|bytes| {
-            let text = Text::of(bytes, held.get_value());
-            held.set_value(Some(text.scale));
-            text
-        })
-    });
-    let number =
-        text(move || shown.read().as_ref().map_or("—".into(), |text| text.number.clone()));
-    let unit = text(move || {
-        shown.read().as_ref().map_or(String::new(), |text| format!("\u{a0}{}", text.scale.name()))
-    });
-    view! {
-        <data
-            class="amount"
-            tabindex="0"
-            data-name=name
-            value=text(move || bytes.get().map_or(String::new(), |bytes| bytes.to_string()))
-            data-exact=text(move || bytes.get().map_or(unknown.into(), exact))
-            data-from=from
-        >
-            {number}<span class="unit">{unit}</span>
-        </data>
+pub(crate) struct Amount {
+    place: Element,
+    number: Element,
+    unit: Element,
+    scale: Cell<Option<Scale>>,
+    shown: Cell<Option<Option<u64>>>,
+}
+
+impl Amount {
+    /// The amount that is named `name` within `root`.
+    pub(crate) fn of(root: &Element, name: &str) -> Self {
+        Self::at(find(root, name))
+    }
+
+    /// The amount in a place that is made for one: a `data` element.
+    pub(crate) fn at(place: Element) -> Self {
+        set(&place, "class", "amount");
+        set(&place, "tabindex", "0");
+        let (number, unit) = (add(&place, "span", ""), add(&place, "span", "unit"));
+        Self { place, number, unit, scale: Cell::new(None), shown: Cell::new(None) }
+    }
+
+    /// Says where it comes from: keys, files and formula.
+    pub(crate) fn from(self, origin: &str) -> Self {
+        set(&self.place, "data-from", origin);
+        self
+    }
+
+    /// Shows it.
+    pub(crate) fn show(&self, bytes: Option<u64>) {
+        if self.shown.replace(Some(bytes)) == Some(bytes) {
+            return;
+        }
+        let Some(bytes) = bytes else {
+            show(&self.number, "—");
+            show(&self.unit, "");
+            set(&self.place, "value", "");
+            let why = get(&self.place, "data-why");
+            let why = if why.is_empty() { "This kernel does not report it" } else { &why };
+            return set(&self.place, "data-exact", why);
+        };
+        let text = Text::of(bytes, self.scale.get());
+        self.scale.set(Some(text.scale));
+        show(&self.number, &text.number);
+        show(&self.unit, &["\u{a0}", text.scale.name()].concat());
+        set(&self.place, "value", &bytes.to_string());
+        set(&self.place, "data-exact", &exact(bytes));
+    }
+
+    /// Shows it, with an origin that changes.
+    pub(crate) fn show_from(&self, bytes: Option<u64>, origin: &str) {
+        self.show(bytes);
+        if get(&self.place, "data-from") != origin {
+            set(&self.place, "data-from", origin);
+        }
     }
 }
 
-/// Shows a text, or a dash with its reason on hover and focus.
-#[component]
-pub(crate) fn Known(
-    /// The text.
-    value: Signal<Option<String>>,
-    /// Why there is none, if there is none.
-    why: &'static str,
-    /// Where it comes from.
-    #[prop(into, optional)]
-    from: String,
-    /// Names it for tests and scripts.
-    name: &'static str,
-) -> impl IntoView {
-    let reason = text(move || if value.read().is_some() { from.clone() } else { why.into() });
-    // Only what has something to say is worth a stop of the tab key.
-    let stop = text(move || if reason.read().is_empty() { "-1" } else { "0" }.into());
-    view! {
-        <span class="amount" tabindex=stop data-name=name data-exact=reason>
-            {text(move || value.get().unwrap_or_else(|| "—".into()))}
-        </span>
+/// Shows a text, or a dash; on hover and focus the place's own `data-origin`, or `data-why`.
+pub(crate) fn known(place: &Element, text: Option<&str>) {
+    show(place, text.unwrap_or("—"));
+    let reason = get(place, if text.is_some() { "data-origin" } else { "data-why" });
+    if get(place, "data-exact") != reason {
+        set(place, "data-exact", &reason);
     }
 }

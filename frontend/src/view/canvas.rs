@@ -10,7 +10,7 @@ pub(crate) struct Canvas(CanvasRenderingContext2d);
 
 impl Canvas {
     pub(crate) fn of(canvas: &HtmlCanvasElement) -> Option<Self> {
-        Some(Self(canvas.get_context("2d").ok()??.dyn_into().ok()?))
+        Some(Self(canvas.get_context("2d").ok()??.unchecked_into()))
     }
 
     fn path(&self, places: &[Place]) {

@@ -1,28 +1,26 @@
 //! What is missing or misleading on a node, and what helps.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use leptos::prelude::*;
 use leptos::web_sys::Element;
 use shared::survey::{Finding, Severity, Survey};
 
-use super::dom::{add, add_text, follow, set, show};
+use super::dom::{add, add_text, dress, find, follow, set, show};
 use super::panel::Panel;
-use crate::state::Readout;
+use crate::store::Node;
 
-/// Adds the panel of findings, the worst first.
-pub(crate) fn add_doctor(place: &Element, readout: RwSignal<Readout>) -> Option<()> {
-    let panel = Panel::add(place, "doctor", "Doctor")?;
-    let list = add(&panel.body, "ul", "findings")?;
-    let promise = "Headroom changes nothing on a node: what is to be done is yours to do.";
-    add_text(&panel.body, "p", "sentence", promise)?;
-    let shown = StoredValue::new_local(None::<Arc<Survey>>);
+/// Fills the panel of findings, the worst first.
+pub(crate) fn add_doctor(root: &Element, node: &Node) {
+    let panel = Panel::of(root, "doctor");
+    let list = find(&panel.body, "findings");
+    let shown: RefCell<Option<Option<Arc<Survey>>>> = RefCell::new(None);
+    let node = node.clone();
     follow(move || {
-        let survey = readout.read().survey.clone();
-        if shown.get_value() == survey {
+        let survey = node.read().survey.clone();
+        if shown.borrow().as_ref() == Some(&survey) {
             return;
         }
-        shown.set_value(survey.clone());
         list.set_text_content(None);
         let findings = survey.as_ref().map(|survey| survey.findings.as_slice());
         show(
@@ -40,27 +38,26 @@ pub(crate) fn add_doctor(place: &Element, readout: RwSignal<Readout>) -> Option<
         );
         let is_wrong =
             findings.is_some_and(|all| all.iter().any(|one| one.severity == Severity::Trouble));
-        set(&panel.gist, "class", if is_wrong { "gist wrong" } else { "gist" });
+        dress(&panel.gist, if is_wrong { "gist wrong" } else { "gist" });
         for finding in findings.unwrap_or_default() {
             add_finding(&list, finding);
         }
+        shown.replace(Some(survey));
     });
-    Some(())
 }
 
-fn add_finding(list: &Element, finding: &Finding) -> Option<()> {
-    let entry = add(list, "li", &format!("finding {}", class(finding.severity)))?;
+fn add_finding(list: &Element, finding: &Finding) {
+    let entry = add(list, "li", &format!("finding {}", class(finding.severity)));
     set(&entry, "data-name", &finding.id);
-    let what = add(&entry, "p", "what")?;
-    add_text(&what, "strong", "", finding.severity.name())?;
-    add_text(&what, "span", "", &format!(" {}", finding.finding))?;
-    add_text(&entry, "p", "seen", &format!("Seen: {}", finding.evidence))?;
-    let fix = add(&entry, "p", "fix")?;
+    let what = add(&entry, "p", "what");
+    add_text(&what, "strong", "", finding.severity.name());
+    add_text(&what, "span", "", &format!(" {}", finding.finding));
+    add_text(&entry, "p", "seen", &format!("Seen: {}", finding.evidence));
+    let fix = add(&entry, "p", "fix");
     // What stands in backquotes is to be copied.
     for (index, piece) in finding.fix.split('`').enumerate() {
-        add_text(&fix, if index % 2 == 0 { "span" } else { "code" }, "", piece)?;
+        add_text(&fix, if index % 2 == 0 { "span" } else { "code" }, "", piece);
     }
-    Some(())
 }
 
 /// `1 trouble, 2 warnings`.

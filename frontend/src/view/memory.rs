@@ -1,9 +1,6 @@
 //! Where memory is: the bar of its parts, the bracket under it, what the parts are, and free beside
 //! available.
 
-use leptos::html::Div;
-use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys::Element;
 use shared::Field;
 use shared::breakdown::Part;
@@ -11,32 +8,12 @@ use shared::explain::{free_and_available, halves, inexact, not_itemised};
 use shared::memory::Split;
 use shared::units::{exact, human};
 
-use super::amount::{Amount, text};
-use super::dom::{add, add_text, follow, set, show, widen};
+use super::amount::Amount;
+use super::dom::{
+    add, add_text, all, around, dress, find, follow, get, on, reveal, set, show, widen,
+};
 use crate::state::Readout;
-use crate::store::NodeSignal;
-
-/// Total memory in exact parts, under it what can be had, and what the parts are.
-#[component]
-pub(crate) fn Breakdown(
-    /// The node.
-    node: NodeSignal,
-) -> impl IntoView {
-    let place = NodeRef::<Div>::new();
-    place.on_load(move |place| {
-        add_breakdown(&place, node);
-    });
-    let press = move |event: leptos::ev::MouseEvent| {
-        let pressed = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-        let entry = pressed.and_then(|pressed| pressed.closest("button").ok().flatten());
-        let id = entry.and_then(|entry| entry.get_attribute("data-part"));
-        if let Some(&part) = Part::ALL.iter().find(|part| id.as_deref() == Some(part.id())) {
-            let is_chosen = node.part.get_untracked() == Some(part);
-            node.part.set(if is_chosen { None } else { Some(part) });
-        }
-    };
-    view! { <div node_ref=place on:click=press></div> }
-}
+use crate::store::Node;
 
 /// A part as it is shown.
 struct Entry {
@@ -50,27 +27,27 @@ struct Entry {
 
 impl Entry {
     /// A line of the legend. Pressed, it tells what the part is and shows it over time.
-    fn add(bar: &Element, list: &Element, node: u32, part: Part) -> Option<Self> {
-        let about = format!("about-{node}-{}", part.id());
-        let piece = add(bar, "span", part.class())?;
-        let line = add(list, "li", "entry")?;
-        let button = add(&line, "button", "")?;
+    fn add(bar: &Element, list: &Element, part: Part) -> Self {
+        let about = ["about-", part.id()].concat();
+        let piece = add(bar, "span", part.class());
+        let line = add(list, "li", "entry");
+        let button = add(&line, "button", "");
         for (name, value) in
             [("type", "button"), ("data-part", part.id()), ("aria-describedby", &about)]
         {
             set(&button, name, value);
         }
-        add(&button, "span", &format!("swatch {}", part.class()))?;
-        add_text(&button, "span", "label", part.label())?;
-        add_text(&button, "span", "given", part.given().words())?;
-        let amount = add(&button, "data", "value")?;
+        add(&button, "span", &format!("swatch {}", part.class()));
+        add_text(&button, "span", "label", part.label());
+        add_text(&button, "span", "given", part.given().words());
+        let amount = add(&button, "data", "value");
         set(&amount, "data-name", part.id());
-        let text = add_text(&line, "p", "about", part.sentence())?;
+        let text = add_text(&line, "p", "about", part.sentence());
         set(&text, "id", &about);
-        let from = add(&text, "span", "from")?;
-        let exactly = add(&from, "span", "")?;
-        add_text(&from, "span", "", &format!(" = {}", part.formula()))?;
-        Some(Self { part, piece, line, button, amount, exactly })
+        let from = add(&text, "span", "from");
+        let exactly = add(&from, "span", "");
+        add_text(&from, "span", "", &format!(" = {}", part.formula()));
+        Self { part, piece, line, button, amount, exactly }
     }
 
     fn show(&self, bytes: u64, total: u64, is_chosen: bool) {
@@ -80,7 +57,7 @@ impl Entry {
             (_, true) => "entry chosen",
             (_, false) => "entry",
         };
-        set(&self.line, "class", class);
+        dress(&self.line, class);
         set(&self.button, "aria-pressed", if is_chosen { "true" } else { "false" });
         set(&self.amount, "value", &bytes.to_string());
         show(&self.amount, &human(bytes));
@@ -88,90 +65,70 @@ impl Entry {
     }
 }
 
-fn add_breakdown(place: &Element, node: NodeSignal) -> Option<()> {
-    let named = |parent: &Element, tag: &str, class: &str, name: &str| {
-        let child = add(parent, tag, class)?;
-        set(&child, "data-name", name);
-        Some(child)
-    };
-    let reason = named(place, "p", "no-split", "no-split")?;
-    let told = add(place, "div", "")?;
-    let bars = add(&told, "div", "bars")?;
-    set(&bars, "aria-hidden", "true");
-    let bar = named(&bars, "div", "bar", "bar")?;
-    let bracket = named(&bars, "div", "bracket", "bracket")?;
-    let used = add(&bracket, "span", "in-use")?;
-    let held_back = add(&bracket, "span", "held-back")?;
-    let available = add(&bracket, "span", "available")?;
-    let between = named(&told, "p", "halves amount", "halves")?;
-    set(&between, "tabindex", "0");
-    set(
-        &between,
-        "data-exact",
-        "Really used = MemTotal − MemFree − Active(file) − Inactive(file) − KReclaimable. Held back = \
-         MemFree + Active(file) + Inactive(file) + KReclaimable − MemAvailable.",
-    );
-    let list = add(&told, "ul", "parts")?;
-    set(&list, "aria-label", "The parts of memory");
-    let entries: Option<Vec<Entry>> =
-        Part::ALL.iter().map(|&part| Entry::add(&bar, &list, node.number, part)).collect();
-    let entries = entries?;
-    let inside = named(&told, "p", "sentence", "inside")?;
+/// Fills total memory in exact parts, under it what can be had, and what the parts are.
+pub(crate) fn add_breakdown(root: &Element, node: &Node) {
+    let reason = find(root, "no-split");
+    let told = find(root, "told-parts");
+    let bar = find(&told, "bar");
+    let bracket = find(&told, "bracket");
+    let pieces = all(&bracket, "span");
+    let between = find(&told, "halves");
+    let list = find(&told, "parts");
+    let entries: Vec<Entry> = Part::ALL.iter().map(|&part| Entry::add(&bar, &list, part)).collect();
+    let inside = find(&told, "inside");
+    let pressed = node.clone();
+    on(&list, "click", move |event| {
+        let id = around(&event, "button").map(|button| get(&button, "data-part"));
+        if let Some(&part) = Part::ALL.iter().find(|part| id.as_deref() == Some(part.id())) {
+            pressed.choose((pressed.part() != Some(part)).then_some(part));
+        }
+    });
+    let node = node.clone();
     follow(move || {
-        let readout = node.readout.read();
+        let readout = node.read();
         let breakdown = &readout.breakdown;
         show(&reason, &inexact(&breakdown.outcome).unwrap_or_default());
         show(&inside, &not_itemised(&readout.sample, breakdown).unwrap_or_default());
-        let is_told = breakdown.get(Part::Free).is_some();
-        set(&told, "class", if is_told { "drawn" } else { "gone" });
+        reveal(&told, breakdown.get(Part::Free).is_some());
         let total = breakdown.iter().map(|(_, bytes)| bytes).sum();
         for entry in &entries {
             let bytes = breakdown.get(entry.part).unwrap_or(0);
-            entry.show(bytes, total, node.part.get() == Some(entry.part));
+            entry.show(bytes, total, node.part() == Some(entry.part));
         }
-        set(&bracket, "class", if readout.split.is_ok() { "bracket" } else { "gone" });
+        reveal(&bracket, readout.split.is_ok());
         show(&between, &readout.split.as_ref().map_or_else(|_| String::new(), halves));
         if let Ok(Split { total, in_use, held_back: kept, available: given, .. }) = readout.split {
-            for (piece, bytes) in [(&used, in_use), (&held_back, kept), (&available, given)] {
+            for (piece, bytes) in pieces.iter().zip([in_use, kept, given]) {
                 widen(piece, bytes as f64 / total.max(1) as f64);
             }
         }
     });
-    Some(())
 }
 
 /// How the available memory of a node is known.
-pub(crate) fn from(readout: RwSignal<Readout>) -> Signal<String> {
-    text(move || {
-        let known = readout.read().available.ok();
-        known.map_or_else(String::new, |available| available.source.formula().into())
-    })
+pub(crate) fn from(readout: &Readout) -> &'static str {
+    readout.available.as_ref().map_or("", |available| available.source.formula())
 }
 
-/// Free and available side by side, and why they differ.
-#[component]
-pub(crate) fn Difference(
-    /// The node.
-    readout: RwSignal<Readout>,
-) -> impl IntoView {
-    let get = move |field: Field| Signal::derive(move || readout.read().sample.get(field));
-    let available = Signal::derive(move || Some(readout.read().available.ok()?.bytes));
-    let name = text(move || {
-        let estimated = readout.read().available.is_ok_and(|found| found.source.is_estimated());
-        if estimated { "available, estimated" } else { "available" }.into()
+/// Fills free and available side by side, and why they differ.
+pub(crate) fn add_difference(root: &Element, node: &Node) {
+    let free = Amount::of(root, "free").from(&Field::Free.origin().to_string());
+    let available = Amount::of(root, "available_again");
+    let (name, why) = (find(root, "available-name"), find(root, "why"));
+    let node = node.clone();
+    follow(move || {
+        let readout = node.read();
+        free.show(readout.sample.get(Field::Free));
+        let found = readout.available.as_ref().ok();
+        available.show_from(found.map(|found| found.bytes), from(&readout));
+        let estimated = found.is_some_and(|found| found.source.is_estimated());
+        show(&name, if estimated { "available, estimated" } else { "available" });
+        show(
+            &why,
+            &match &readout.split {
+                Ok(split) => free_and_available(split),
+                Err(reason) => format!("Why they differ cannot be said: {reason}."),
+            },
+        );
     });
-    let sentence = text(move || match &readout.read().split {
-        Ok(split) => free_and_available(split),
-        Err(reason) => format!("Why they differ cannot be said: {reason}."),
-    });
-    view! {
-        <section class="difference panel" aria-label="Free and available">
-            <h2>"Free versus available"</h2>
-            <div class="pair">
-                <p><span class="label">"free"</span><Amount bytes=get(Field::Free) name="free" from=const { Field::Free.origin() }.to_string()/></p>
-                <p class="good"><span class="label">{name}</span><Amount bytes=available name="available_again" from=from(readout)/></p>
-            </div>
-            <p class="sentence" data-name="why">{sentence}</p>
-        </section>
-    }
 }

@@ -1,98 +1,109 @@
 //! One node, from the number people came for to everything else.
 
-use leptos::html::Div;
-use leptos::prelude::*;
+use leptos::web_sys::Element;
 use shared::Field;
 use shared::explain::notes;
 use shared::units::{percent_of, span};
 
-use super::amount::{Amount, text};
+use super::amount::Amount;
 use super::doctor::add_doctor;
-use super::facts::Facts;
-use super::memory::{Breakdown, Difference, from};
-use super::tiles::Tiles;
-use super::timeline::Timeline;
+use super::dom::{find, follow, get, on, put, reveal, set, show, stamp};
+use super::facts::add_facts;
+use super::memory::{add_breakdown, add_difference, from};
+use super::tiles::add_tiles;
+use super::timeline::add_timeline;
 use super::tools::add_tools;
 use super::usage::add_who;
+use crate::access::Call;
 use crate::state::Readout;
-use crate::store::{NodeSignal, Store};
+use crate::store::{Node, Store};
 
-/// What can be had by the process that reads the node, in bytes.
-fn here(readout: &Readout) -> Option<u64> {
-    readout.available.ok().map(|available| available.here)
+/// Shows one node, as the last child of `place`.
+pub(crate) fn add_node(place: &Element, store: Store, node: &Node) {
+    let root = stamp("t-node");
+    add_headline(&root, node);
+    add_breakdown(&root, node);
+    add_difference(&root, node);
+    add_tiles(&root, node);
+    add_facts(&root, node);
+    add_doctor(&root, node);
+    add_who(&root, store, node);
+    add_tools(&root, node);
+    add_token(&root, store, node);
+    let up = find(&root, "up");
+    set(&up, "href", &store.home().address());
+    follow(move || {
+        store.beat();
+        reveal(&up, store.rows(<[_]>::len) > 1);
+    });
+    // The canvas has a size once it is in the page.
+    put(place, &root);
+    add_timeline(&root, store, node)
 }
 
-/// Shows one node.
-#[component]
-pub(crate) fn NodeView(
-    /// The state.
-    store: Store,
-    /// Which node.
-    node: NodeSignal,
-) -> impl IntoView {
-    let readout = node.readout;
-    let get = move |field: Field| readout.read().sample.get(field);
-    let facts = text(move || {
-        let readout = readout.read();
-        let facts = &readout.facts;
-        let up = readout.uptime_us.map(|us| format!("up {}", span(us / 1_000_000)));
-        [facts.model.clone(), facts.os.clone(), up]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(" · ")
+fn add_headline(root: &Element, node: &Node) {
+    let part = |name| find(root, name);
+    let (host, facts) = (part("host"), part("facts-line"));
+    let (what, share, told) = (part("what"), part("share"), part("notes"));
+    let available = Amount::of(root, "available");
+    let total = Amount::of(root, "total").from(&Field::Total.origin().to_string());
+    let node = node.clone();
+    follow(move || {
+        let readout = node.read();
+        show(&host, &readout.facts.host_name);
+        show(&facts, &facts_line(&readout));
+        let found = readout.available.as_ref().ok();
+        let here = found.map(|found| found.here);
+        available.show_from(here, from(&readout));
+        let installed = readout.sample.get(Field::Total);
+        total.show(installed);
+        let percent = here.zip(installed).and_then(|(here, total)| percent_of(here, total));
+        show(&share, &percent.map_or(String::new(), |percent| ["(", &percent, ")"].concat()));
+        let is_less = found.is_some_and(|found| found.here < found.bytes);
+        let estimated = found.is_some_and(|found| found.source.is_estimated());
+        show(
+            &what,
+            match (is_less, estimated) {
+                (false, false) => "available",
+                (false, true) => "available, estimated",
+                (true, false) => "available here",
+                (true, true) => "available here, estimated",
+            },
+        );
+        show(&told, &notes(&readout.sample).join(" "));
     });
-    let share = text(move || {
-        let known = here(&readout.read()).zip(get(Field::Total));
-        let percent = known.and_then(|(available, total)| percent_of(available, total));
-        percent.map_or(String::new(), |percent| format!("({percent})"))
+}
+
+/// `Raspberry Pi 4 Model B · Debian 12 · up 41 d`.
+fn facts_line(readout: &Readout) -> String {
+    let facts = &readout.facts;
+    let up = readout.uptime_us.map(|us| format!("up {}", span(us / 1_000_000)));
+    [facts.model.clone(), facts.os.clone(), up]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" · ")
+}
+
+/// A way to take back the token of a node, for those who may.
+fn add_token(root: &Element, store: Store, node: &Node) {
+    let button = find(root, "revoke");
+    let (id, desk) = (node.read_untracked().id.clone(), store.desk());
+    set(&button, "data-token", id.as_str());
+    let pressed = button.clone();
+    on(&button, "click", move |_| {
+        // Taken back at the second press.
+        if get(&pressed, "data-sure").is_empty() {
+            set(&pressed, "data-sure", "yes");
+            show(&pressed, "Really revoke its token?");
+        } else {
+            desk.ask(Call::Revoke(get(&pressed, "data-token")));
+        }
     });
-    let what = text(move || {
-        let readout = readout.read();
-        let Ok(available) = readout.available else { return "available".into() };
-        let estimated = if available.source.is_estimated() { ", estimated" } else { "" };
-        let here = if available.here < available.bytes { " here" } else { "" };
-        format!("available{here}{estimated}")
-    });
-    let notes = text(move || notes(&readout.read().sample).join(" "));
-    let doctor = NodeRef::<Div>::new();
-    doctor.on_load(move |place| {
-        add_doctor(&place, readout);
-    });
-    let panels = NodeRef::<Div>::new();
-    panels.on_load(move |place| {
-        add_who(&place, store, node);
-        add_tools(&place, readout);
-    });
-    let title = format!("node-{}", node.number);
-    view! {
-        <section class="node" aria-labelledby=title>
-            <div class="name">
-                <h1 id=title.clone()>{text(move || readout.read().facts.host_name.clone())}</h1>
-                <p class="facts-line">{facts}</p>
-            </div>
-            <div class="doctor" node_ref=doctor></div>
-            <div class="headline panel">
-                <p class="figure">
-                    <Amount bytes=Signal::derive(move || here(&readout.read())) name="available"
-                        unknown="This kernel tells neither it nor what it could be estimated from"
-                        from=from(readout)/>
-                    <span class="what" data-name="what">{what}</span>
-                </p>
-                <p class="of">
-                    "of "
-                    <Amount bytes=Signal::derive(move || get(Field::Total)) name="total"
-                        from=const { Field::Total.origin() }.to_string()/>
-                    " "{share}
-                </p>
-                <p class="sentence" data-name="notes">{notes}</p>
-                <Breakdown node/>
-            </div>
-            <Difference readout/>
-            <Tiles readout/>
-            <Timeline store node/>
-            <Facts readout/>
-            <div class="panels" node_ref=panels></div>
-        </section>
+    if desk.session().is_some_and(|session| session.may_write) {
+        desk.ask(Call::Tokens);
     }
+    follow(move || {
+        reveal(&button, desk.tokens().iter().any(|token| token.name == id.as_str()));
+    });
 }

@@ -1,41 +1,40 @@
 //! Panels that open on request.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast as _;
-use leptos::wasm_bindgen::closure::Closure;
 use leptos::web_sys::Element;
 
-use super::dom::{add, add_text, set};
+use super::dom::{find, on};
 
 /// A panel with a title and a line that says what is in it.
-#[derive(Clone)]
 pub(crate) struct Panel {
     /// The line beside the title.
     pub(crate) gist: Element,
     /// What is shown when it is open.
     pub(crate) body: Element,
-    /// Whether it is.
-    pub(crate) opened: RwSignal<bool>,
+    opened: Rc<Cell<bool>>,
+    toggled: RwSignal<()>,
 }
 
 impl Panel {
-    /// A closed panel as the last child of `parent`, named for tests and scripts.
-    pub(crate) fn add(parent: &Element, name: &str, title: &str) -> Option<Self> {
-        let details = add(parent, "details", "panel more-of")?;
-        set(&details, "data-name", name);
-        let summary = add(&details, "summary", "")?;
-        add_text(&summary, "h2", "", title)?;
-        let opened = RwSignal::new(false);
-        let panel =
-            Self { gist: add(&summary, "span", "gist")?, body: add(&details, "div", "")?, opened };
-        let watched = details.clone();
-        let toggled: Box<dyn Fn()> = Box::new(move || opened.set(watched.has_attribute("open")));
-        let toggled = Closure::wrap(toggled);
-        details
-            .add_event_listener_with_callback("toggle", toggled.as_ref().unchecked_ref())
-            .ok()?;
-        // It lives as long as the view that it is part of.
-        StoredValue::new_local(toggled);
-        Some(panel)
+    /// The panel that is named `name` within `root`.
+    pub(crate) fn of(root: &Element, name: &str) -> Self {
+        let details = find(root, name);
+        let (opened, toggled) = (Rc::new(Cell::new(false)), RwSignal::new(()));
+        let (watched, is_open) = (details.clone(), opened.clone());
+        on(&details, "toggle", move |_| {
+            is_open.set(watched.has_attribute("open"));
+            toggled.notify();
+        });
+        let (gist, body) = (find(&details, "gist"), find(&details, "body"));
+        Self { gist, body, opened, toggled }
+    }
+
+    /// Whether it is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.toggled.track();
+        self.opened.get()
     }
 }

@@ -1,50 +1,34 @@
-//! How current the numbers are.
+//! How current the numbers are, and what is wrong.
 
 use leptos::prelude::*;
+use leptos::web_sys::Element;
 
-use super::amount::text;
-use crate::status::{Kind, Status};
+use super::dom::{dress, find, follow, on, reveal, show};
+use crate::status::Kind;
+use crate::store::Store;
 
-/// A few words in the header, which a screen reader speaks when they change.
-#[component]
-pub(crate) fn StatusLine(
-    /// How current the numbers are.
-    status: Memo<Status>,
-) -> impl IntoView {
-    view! {
-        <p class=text(move || format!("status {}", status.read().kind.class())) role="status" data-name="status">
-            <span class="dot" aria-hidden="true"></span>
-            {text(move || status.read().words.into())}
-        </p>
-    }
-}
-
-/// What is wrong and what to do; absent while nothing is.
-#[component]
-pub(crate) fn Trouble(
-    /// How current the numbers are.
-    status: Memo<Status>,
-    /// Whether the head serves a newer page.
-    outdated: Signal<bool>,
-) -> impl IntoView {
-    let class = text(move || {
-        let kind = status.read().kind;
-        let quiet = matches!(kind, Kind::Live | Kind::Connecting | Kind::Waiting);
-        format!("banner {}", if quiet { "gone" } else { kind.class() })
-    });
-    let outdated_class =
-        text(move || format!("banner {}", if outdated.get() { "outdated" } else { "gone" }));
-    let reload = |_| {
+/// Fills the line in the header, which a screen reader speaks when it changes, and the banners of what
+/// is wrong and what to do, which are absent while nothing is.
+pub(crate) fn add_status(page: &Element, store: Store) {
+    let (line, words) = (find(page, "status"), find(page, "status-words"));
+    let (banner, detail) = (find(page, "banner"), find(page, "banner-words"));
+    let outdated = find(page, "outdated");
+    on(&find(page, "reload"), "click", |_| {
         // A page that cannot be reloaded stays as it is.
         window().location().reload().ok();
-    };
-    view! {
-        <div class=class data-name="banner">
-            <p>{text(move || status.read().detail.clone())}</p>
-        </div>
-        <div class=outdated_class data-name="outdated">
-            <p>"The head has been updated since this page was loaded."</p>
-            <button type="button" on:click=reload>"Reload"</button>
-        </div>
-    }
+    });
+    follow(move || {
+        let status = store.status();
+        dress(&line, &["status ", status.kind.class()].concat());
+        show(&words, status.words);
+        let quiet =
+            matches!(status.kind, Kind::Live | Kind::Connecting | Kind::Waiting | Kind::Late);
+        dress(&banner, &["banner ", if quiet { "gone" } else { status.kind.class() }].concat());
+        show(&detail, &status.detail);
+        dress(&outdated, if store.is_outdated() { "banner outdated" } else { "banner gone" });
+    });
+    let plain = find(page, "plain");
+    follow(move || {
+        reveal(&plain, store.desk().session().is_some_and(|session| session.is_plain));
+    });
 }

@@ -1,67 +1,41 @@
 //! Swap, pressure, CPU and temperature.
 
-use leptos::prelude::*;
+use leptos::web_sys::Element;
+use shared::Field;
 use shared::memory::swap_used;
 use shared::units::{fixed, human, percent, three_digits};
-use shared::{Field, Sample};
 
-use super::amount::{Amount, Known, text};
+use super::amount::{Amount, known};
+use super::dom::{dress, find, follow, reveal, show};
 use crate::state::Readout;
+use crate::store::Node;
 
-/// Four small panels.
-#[component]
-pub(crate) fn Tiles(
-    /// The node.
-    readout: RwSignal<Readout>,
-) -> impl IntoView {
-    let of_sample =
-        move |of: fn(&Sample) -> Option<u64>| Signal::derive(move || of(&readout.read().sample));
-    let known =
-        move |of: fn(&Readout) -> Option<String>| Signal::derive(move || of(&readout.read()));
-    let more = move |of: fn(&Readout) -> String| text(move || of(&readout.read()));
-    let swap_class = more(|readout| {
-        if readout.sample.get(Field::SwapTotal) == Some(0) { "gone" } else { "swap" }.into()
+/// Fills four small panels.
+pub(crate) fn add_tiles(root: &Element, node: &Node) {
+    let part = |name| find(root, name);
+    let used = Amount::of(root, "swap_used");
+    let total = Amount::of(root, "swap_total").from(&Field::SwapTotal.origin().to_string());
+    let (of_swap, swap_more) = (part("of-swap"), part("swap-more"));
+    let tile = part("pressure-tile");
+    let (some, pressure_more) = (part("pressure_some"), part("pressure-more"));
+    let (busy, cpu_more) = (part("cpu_busy"), part("cpu-more"));
+    let (temperature, sensor_more) = (part("temperature"), part("sensor-more"));
+    let node = node.clone();
+    follow(move || {
+        let readout = node.read();
+        let sample = &readout.sample;
+        used.show(swap_used(sample));
+        total.show(sample.get(Field::SwapTotal));
+        reveal(&of_swap, sample.get(Field::SwapTotal) != Some(0));
+        show(&swap_more, &swapping(&readout));
+        dress(&tile, pressure_class(&readout));
+        known(&some, readout.pressure_some.map(percent).as_deref());
+        show(&pressure_more, &pressure(&readout));
+        known(&busy, readout.cpu_busy.map(percent).as_deref());
+        show(&cpu_more, &cpu(&readout));
+        known(&temperature, sample.get(Field::Temperature).map(celsius).as_deref());
+        show(&sensor_more, &sensor(&readout));
     });
-    view! {
-        <section class="tiles" aria-label="Swap, pressure, CPU and temperature">
-            <div class="tile panel">
-                <h2>"Swap used"</h2>
-                <p class="value"><Amount bytes=of_sample(swap_used) name="swap_used" from="SwapTotal − SwapFree in /proc/meminfo"/></p>
-                <p class="more">
-                    <span class=swap_class>
-                        "of "<Amount bytes=of_sample(|sample| sample.get(Field::SwapTotal)) name="swap_total" from=const { Field::SwapTotal.origin() }.to_string()/>" "
-                    </span>
-                    <span class="amount" tabindex="0" data-exact="pswpin and pswpout in /proc/vmstat × page size, over the time that passed">{more(swapping)}</span>
-                </p>
-            </div>
-            <div class=more(pressure_class)>
-                <h2>"Memory pressure"</h2>
-                <p class="value">
-                    <Known value=known(|readout| readout.pressure_some.map(percent)) name="pressure_some"
-                        from="some … total in /proc/pressure/memory: its growth over the time that passed"
-                        why="This kernel does not report it, or it has been read only once"/>
-                </p>
-                <p class="more amount" tabindex="0" data-exact="full in /proc/pressure/memory; workingset_refault_file and pgsteal_direct in /proc/vmstat, over the time that passed">{more(pressure)}</p>
-            </div>
-            <div class="tile panel">
-                <h2>"CPU busy"</h2>
-                <p class="value">
-                    <Known value=known(|readout| readout.cpu_busy.map(percent)) name="cpu_busy"
-                        from="the line cpu of /proc/stat: time not idle, over all time"
-                        why="It takes two readings"/>
-                </p>
-                <p class="more amount" tabindex="0" data-exact="scaling_cur_freq in /sys/devices/system/cpu/cpufreq; /proc/loadavg">{more(cpu)}</p>
-            </div>
-            <div class="tile panel">
-                <h2>"Temperature"</h2>
-                <p class="value">
-                    <Known value=known(|readout| readout.sample.get(Field::Temperature).map(celsius))
-                        name="temperature" from="temp in /sys/class/thermal/thermal_zone*" why="This machine has no sensor that Linux knows"/>
-                </p>
-                <p class="more amount" tabindex="0" data-exact="/sys/class/thermal; rpi_volt in /sys/class/hwmon">{more(sensor)}</p>
-            </div>
-        </section>
-    }
 }
 
 fn swapping(readout: &Readout) -> String {
@@ -77,13 +51,12 @@ fn swapping(readout: &Readout) -> String {
     }
 }
 
-fn pressure_class(readout: &Readout) -> String {
-    let state = match readout.pressure_some {
-        Some(share) if share >= 0.1 => " wrong",
-        Some(share) if share >= 0.01 => " strained",
-        _ => "",
-    };
-    format!("tile panel{state}")
+fn pressure_class(readout: &Readout) -> &'static str {
+    match readout.pressure_some {
+        Some(share) if share >= 0.1 => "tile panel wrong",
+        Some(share) if share >= 0.01 => "tile panel strained",
+        _ => "tile panel",
+    }
 }
 
 fn pressure(readout: &Readout) -> String {

@@ -1,39 +1,31 @@
 //! The same memory in the words of other tools.
 
-use leptos::prelude::*;
 use leptos::web_sys::Element;
 use shared::rosetta::{ELSEWHERE, TOOLS};
 use shared::units::human;
 
-use super::dom::{Heading, Table, add, add_text, follow, show};
+use super::dom::{Table, add, add_text, follow, show};
 use super::panel::Panel;
-use crate::state::Readout;
+use crate::store::Node;
 
-const HEAD: &[Heading] = &[
-    ("Tool", ""),
-    ("Used", "What the tool prints as used, by its own formula, of this very reading"),
-    ("Available", "What the tool prints as available"),
-    ("Cached", "What the tool prints as cached, without buffers"),
-    ("Why", ""),
-];
-
-/// Adds the panel of what each tool would print.
-pub(crate) fn add_tools(place: &Element, readout: RwSignal<Readout>) -> Option<()> {
-    let panel = Panel::add(place, "tools", "Other tools")?;
-    let table = Table::add(&panel.body, "other tools", HEAD)?;
+/// Fills the panel of what each tool would print.
+pub(crate) fn add_tools(root: &Element, node: &Node) {
+    let panel = Panel::of(root, "tools");
+    let table = Table::of(&panel.body, "other tools");
     for other in ELSEWHERE {
-        let line = add(&panel.body, "p", "sentence")?;
-        add_text(&line, "strong", "", other.system)?;
-        add_text(&line, "span", "", &format!(" {}", other.words))?;
+        let line = add(&panel.body, "p", "sentence");
+        add_text(&line, "strong", "", other.system);
+        add_text(&line, "span", "", &format!(" {}", other.words));
     }
+    let node = node.clone();
     follow(move || {
-        let readout = readout.read();
+        let readout = node.read();
         let told = |tool: &shared::rosetta::Tool| tool.told(&readout.sample);
         let used = || TOOLS.iter().filter_map(|tool| told(tool).used);
         if let Some((least, most)) = used().min().zip(used().max()) {
             show(&panel.gist, &format!("say that {} to {} is used", human(least), human(most)));
         }
-        if !panel.opened.get() {
+        if !panel.is_open() {
             return;
         }
         let amount = |bytes: Option<u64>| bytes.map_or_else(|| "—".into(), human);
@@ -49,5 +41,4 @@ pub(crate) fn add_tools(place: &Element, readout: RwSignal<Readout>) -> Option<(
         };
         table.show(&TOOLS.iter().map(row).collect::<Vec<_>>());
     });
-    Some(())
 }

@@ -1,51 +1,26 @@
 //! Who has the memory: processes and control groups, gathered while this is open.
 
-use leptos::prelude::*;
 use leptos::web_sys::Element;
 use shared::units::human;
 use shared::usage::Usage;
 
-use super::dom::{Heading, Table, add, follow, set, show};
+use super::dom::{Table, at_end, find, follow, show};
 use super::panel::Panel;
-use crate::store::{NodeSignal, Store};
+use crate::store::{Node, Store};
 
-const PROCESSES: &[Heading] = &[
-    ("Process", "Name in /proc/PID/comm, and PID"),
-    ("Own", "RssAnon + RssShmem + VmSwap in /proc/PID/status: what would come free if it ended"),
-    ("In RAM", "RssAnon in /proc/PID/status: memory that no file stands behind"),
-    ("Shared", "RssShmem in /proc/PID/status; others may share it"),
-    ("Files", "RssFile in /proc/PID/status; mostly given back on request"),
-    ("Swapped", "VmSwap in /proc/PID/status"),
-    (
-        "Share",
-        "Pss in /proc/PID/smaps_rollup: shared pages divided among those who share them; measured for the largest, where allowed",
-    ),
-];
-
-const GROUPS: &[Heading] = &[
-    ("Container or service", "Name from the path below /sys/fs/cgroup"),
-    ("Needs", "memory.current − inactive_file of memory.stat, as docker and kubelet count"),
-    ("Charged", "memory.current: with all cache"),
-    ("Limit", "memory.max, or memory.high"),
-    ("Swapped", "memory.swap.current"),
-    ("Killed", "oom_kill in memory.events: processes killed for want of memory"),
-    ("At limit", "max in memory.events: how often it reached its limit"),
-];
-
-/// Adds the panel of who has the memory. While it is open, the node is asked to look.
-pub(crate) fn add_who(place: &Element, store: Store, node: NodeSignal) -> Option<()> {
-    let panel = Panel::add(place, "who", "Who has it")?;
-    show(&panel.gist, "processes, services and containers");
-    let about = add(&panel.body, "p", "sentence")?;
-    let of_processes = Table::add(&panel.body, "processes", PROCESSES)?;
-    let about_groups = add(&panel.body, "p", "sentence")?;
-    set(&about_groups, "data-name", "about-groups");
-    let of_groups = Table::add(&panel.body, "groups", GROUPS)?;
-    let opened = panel.opened;
-    follow(move || store.look(opened.get().then_some(node.number)));
-    on_cleanup(move || store.look(None));
+/// Fills the panel of who has the memory. While it is open, the node is asked to look.
+pub(crate) fn add_who(root: &Element, store: Store, node: &Node) {
+    let panel = Panel::of(root, "who");
+    let about = find(&panel.body, "about");
+    let of_processes = Table::of(&panel.body, "processes");
+    let about_groups = find(&panel.body, "about-groups");
+    let of_groups = Table::of(&panel.body, "groups");
+    let id = node.read_untracked().id.clone();
+    follow(move || store.look(panel.is_open().then(|| id.clone())));
+    at_end(move || store.look(None));
+    let node = node.clone();
     follow(move || {
-        let readout = node.readout.read();
+        let readout = node.read();
         let Some(usage) = readout.usage.as_deref() else {
             return show(&about, "Asking the node…");
         };
@@ -62,7 +37,6 @@ pub(crate) fn add_who(place: &Element, store: Store, node: NodeSignal) -> Option
         show(&about_groups, &usage.no_groups.clone().unwrap_or_else(of_all));
         of_groups.show(&groups(usage));
     });
-    Some(())
 }
 
 fn processes(usage: &Usage) -> Vec<Vec<String>> {

@@ -5,7 +5,7 @@ use crate::files;
 use crate::process::{self, Guard};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -61,27 +61,36 @@ impl Program {
         self.child.0.id()
     }
 
-    fn proc(&self, file: &str) -> std::path::PathBuf {
-        Path::new("/proc").join(self.pid().to_string()).join(file)
-    }
-
     /// CPU time of all its threads so far.
     pub(super) fn cpu_ns(&self) -> Result<u64> {
-        let mut sum = 0;
-        for task in files::list(&self.proc("task"))? {
-            // A thread may end between the listing and the reading.
-            let text = files::read_text(&task.join("schedstat")).unwrap_or_default();
-            sum += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
-        }
-        Ok(sum)
+        cpu_ns(self.pid())
     }
 
     pub(super) fn resident_kib(&self) -> Result<u64> {
-        let path = self.proc("status");
-        let status = files::read_text(&path)?;
-        vm_rss(&status)
-            .ok_or_else(|| Error::say(format!("{}: no VmRSS; is it running?", path.display())))
+        resident_kib(self.pid())
     }
+}
+
+fn proc(pid: u32, file: &str) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join(file)
+}
+
+/// CPU time of all threads of a process so far.
+pub(super) fn cpu_ns(pid: u32) -> Result<u64> {
+    let mut sum = 0;
+    for task in files::list(&proc(pid, "task"))? {
+        // A thread may end between the listing and the reading.
+        let text = files::read_text(&task.join("schedstat")).unwrap_or_default();
+        sum += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(sum)
+}
+
+pub(super) fn resident_kib(pid: u32) -> Result<u64> {
+    let path = proc(pid, "status");
+    let status = files::read_text(&path)?;
+    vm_rss(&status)
+        .ok_or_else(|| Error::say(format!("{}: no VmRSS; is it running?", path.display())))
 }
 
 /// The port, and over TLS the fingerprint, that it tells; the rest of the output is read and dropped,

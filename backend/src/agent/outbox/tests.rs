@@ -1,3 +1,5 @@
+//! The outbox against models: nothing is lost that was not counted, and its memory is bounded.
+
 use std::collections::BTreeSet;
 use std::io::Write as _;
 

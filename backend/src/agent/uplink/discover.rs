@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use mdns_sd::{ResolvedService, ServiceDaemon, ServiceEvent};
+use mdns_sd::{ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent};
 use tokio::task::spawn_blocking;
 
 use crate::config::{HeadUrl, SERVICE};
@@ -46,7 +46,7 @@ fn urls(service: &ResolvedService) -> impl Iterator<Item = HeadUrl> {
     let port = service.get_port();
     let addresses = service.get_addresses().iter().filter(move |_| is_tls);
     // Addresses of one link only would need its name, which the other side cannot know.
-    let addresses = addresses.map(|address| address.to_ip_addr());
+    let addresses = addresses.map(ScopedIp::to_ip_addr);
     let is_usable = |address: &IpAddr| match address {
         IpAddr::V4(_) => true,
         IpAddr::V6(address) => !address.is_unicast_link_local(),

@@ -1,3 +1,5 @@
+//! What `headroom agent` takes and refuses.
+
 use std::fs;
 
 use clap::Parser as _;

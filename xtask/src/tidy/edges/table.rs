@@ -134,7 +134,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "here"),
-        uses: Some(&["config"]),
+        uses: Some(&["secrets", "tls"]),
         never: &["actix_web", "actix_ws", "std::fs", "tokio"],
         texts: &["/proc", "/sys"],
         because: "here knows names and addresses of this machine, and talks to nobody",

@@ -1,0 +1,55 @@
+//! Who may do what here, as the head says.
+
+/// What may be done here. Before the head has said it, anything may be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Read the cluster.
+    pub may_read: bool,
+    /// Change something: tokens.
+    pub may_write: bool,
+    /// Whether there is a password to sign in with.
+    pub has_password: bool,
+    /// Whether others may listen on the way to the head.
+    pub is_plain: bool,
+}
+
+/// A token by which one node may report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The node's name.
+    pub name: String,
+    /// When it was made, in ms since 1970.
+    pub created_ms: u64,
+    /// Whether a machine uses it.
+    pub is_bound: bool,
+}
+
+/// What is asked of the head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// What may be done here.
+    Session,
+    /// Let in whoever knows this password.
+    SignIn(String),
+    /// Which tokens there are.
+    Tokens,
+    /// Make a token for a node of this name.
+    Create(String),
+    /// Take the token of this name back.
+    Revoke(String),
+}
+
+/// What came of it. Errors are sentences for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// To [`Call::Session`]; nothing if the head does not say.
+    Session(Option<Session>),
+    /// To [`Call::SignIn`].
+    SignedIn(Result<(), String>),
+    /// To [`Call::Tokens`].
+    Tokens(Result<Vec<Token>, String>),
+    /// To [`Call::Create`]: the line to run on the node.
+    Created(Result<String, String>),
+    /// To [`Call::Revoke`].
+    Revoked(Result<(), String>),
+}

@@ -1,0 +1,138 @@
+//! Draws what was available on several nodes on one time axis and one scale.
+
+use shared::units::human;
+use shared::window::SPAN_MS;
+
+use super::scale::{Axis, ticks};
+use super::timeline::{Align, Palette, Place, Surface};
+
+/// What was available at a time: of a node, in bytes or in thousandths of its total.
+pub type Value = (u64, u64);
+
+/// One node's line, in unbroken runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    /// Its values, oldest first; nothing is drawn from one run to the next.
+    pub runs: Vec<Vec<Value>>,
+    /// The colour in CSS.
+    pub color: String,
+}
+
+impl Line {
+    /// A line of values at times in ms; where none follows within `longest_ms`, it is broken.
+    #[must_use]
+    pub fn of(values: impl IntoIterator<Item = Value>, longest_ms: u64, color: String) -> Self {
+        let mut runs: Vec<Vec<Value>> = Vec::new();
+        for value in values {
+            match runs.last_mut() {
+                Some(run) if run.last().is_some_and(|last| value.0 - last.0 <= longest_ms) => {
+                    run.push(value);
+                }
+                _ => runs.push(vec![value]),
+            }
+        }
+        Self { runs, color }
+    }
+
+    /// The value nearest to `at_ms`, if one is within 5 s.
+    #[must_use]
+    pub fn near(&self, at_ms: u64) -> Option<u64> {
+        let values = self.runs.iter().flatten();
+        let near = values.min_by_key(|value| value.0.abs_diff(at_ms))?;
+        (near.0.abs_diff(at_ms) <= 5000).then_some(near.1)
+    }
+}
+
+/// Draws `lines` on a surface of `size`, `density` device pixels to a pixel. The axis ends at
+/// `end_ms`; the scale reaches up to `most`, which is in thousandths if `by_share`.
+pub fn draw(
+    surface: &mut impl Surface,
+    (width, height): (f64, f64),
+    lines: &[Line],
+    palette: &Palette,
+    density: f64,
+    (end_ms, most, by_share): (u64, u64, bool),
+) -> Axis {
+    let px = |pixels: f64| pixels * density;
+    let axis = Axis { end_ms, left: px(64.0), right: width - px(28.0) };
+    let (top, bottom) = (px(8.0), height - px(24.0));
+    let y = |value: u64| bottom - value as f64 / most.max(1) as f64 * (bottom - top);
+
+    let marks = if by_share { vec![0, 250, 500, 750, 1000] } else { ticks(most) };
+    for mark in marks {
+        surface.line(&[(axis.left, y(mark)), (axis.right, y(mark))], &palette.grid, px(1.0));
+        let word = if by_share { (mark / 10).to_string() + "\u{a0}%" } else { human(mark) };
+        let place = (axis.left - px(8.0), y(mark));
+        surface.text(&word, place, Align::End, &palette.text, px(12.0));
+    }
+    super::timeline::minutes(surface, &axis, bottom, width, palette, density);
+    for (index, line) in lines.iter().enumerate() {
+        let mut end = None;
+        for run in &line.runs {
+            let places: Vec<Place> = run
+                .iter()
+                .filter(|value| value.0 + SPAN_MS >= end_ms)
+                .map(|value| (axis.x(value.0), y(value.1)))
+                .collect();
+            surface.line(&places, &palette.ground, px(4.0));
+            surface.line(&places, &line.color, px(2.0));
+            end = places.last().copied().or(end);
+        }
+        if let Some((x, y)) = end {
+            // Whoever cannot tell the colours apart finds the number in the legend.
+            let place = (x + px(14.0), y);
+            surface.text(&(index + 1).to_string(), place, Align::End, &line.color, px(12.0));
+        }
+    }
+    axis
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::svg::Svg;
+
+    fn palette() -> Palette {
+        let color = |name: &str| name.to_owned();
+        Palette {
+            used: color("#used"),
+            cache: color("#cache"),
+            available: color("#available"),
+            ground: color("#ground"),
+            grid: color("#grid"),
+            text: color("#text"),
+            part: color("#part"),
+        }
+    }
+
+    #[test]
+    fn a_gap_breaks_a_line() {
+        let line = Line::of([(1000, 1), (2000, 2), (9000, 3)], 3000, "#a".into());
+        assert_eq!(line.runs.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(line.near(2400), Some(2));
+        assert_eq!(line.near(30_000), None);
+    }
+
+    #[test]
+    fn all_share_one_scale() {
+        const GIB: u64 = 1 << 30;
+        let lines = [
+            Line::of([(299_000, GIB), (300_000, GIB)], 3000, "#a".into()),
+            Line::of([(299_000, 4 * GIB), (300_000, 4 * GIB)], 3000, "#b".into()),
+        ];
+        let mut svg = Svg::new(800.0, 240.0);
+        let axis =
+            draw(&mut svg, (800.0, 240.0), &lines, &palette(), 1.0, (300_000, 4 * GIB, false));
+        let svg = svg.finish();
+        // 8 is the top, 216 the bottom: a quarter of 4 GiB stands at 164.
+        assert!(
+            svg.contains(&format!("{:.1},164.0\" fill=\"none\" stroke=\"#a\"", axis.x(300_000))),
+            "{svg}"
+        );
+        assert!(svg.contains(&format!("{:.1},8.0\" fill=\"none\" stroke=\"#b\"", axis.x(300_000))));
+        assert!(svg.contains(">1</text>") && svg.contains(">2</text>") && svg.contains("4.00 GiB"));
+        let mut svg = Svg::new(800.0, 240.0);
+        draw(&mut svg, (800.0, 240.0), &[], &palette(), 1.0, (300_000, 1000, true));
+        assert!(svg.finish().contains("75\u{a0}%"));
+    }
+}

@@ -1,0 +1,114 @@
+//! One node in full, and what there is to show of it.
+
+use std::sync::Arc;
+
+use shared::breakdown::Breakdown;
+use shared::memory::{Available, NoSplit, Split};
+use shared::survey::Survey;
+use shared::usage::Usage;
+use shared::window::Window;
+use shared::wire::{NodeState, Reading};
+use shared::{Field, NodeFacts, NodeId, Sample, rates};
+
+/// A node that is open, with its recent past. All times are of the head's clock.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(super) state: NodeState,
+    pub(super) window: Window,
+    pub(super) survey: Option<Arc<Survey>>,
+    pub(super) usage: Option<Arc<Usage>>,
+}
+
+impl Node {
+    pub(super) fn of(state: NodeState, mut window: Window) -> Self {
+        if let Some(latest) = &state.latest {
+            window.push(latest.clone());
+        }
+        Self { state, window, survey: None, usage: None }
+    }
+
+    pub(super) fn read(&mut self, reading: Reading) {
+        self.window.push(reading.clone());
+        self.state.latest = Some(reading);
+        self.state.trouble = None;
+    }
+}
+
+/// What there is to show of a node: its last reading, and what follows from it and the one before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Readout {
+    /// Its id.
+    pub id: NodeId,
+    /// What does not change.
+    pub facts: NodeFacts,
+    /// How often it reports, in ms.
+    pub period_ms: u32,
+    /// When the reading was taken, by the head's clock, in ms; 0 if there is none yet.
+    pub taken_ms: u64,
+    /// Time since the node booted, in µs.
+    pub uptime_us: Option<u64>,
+    /// The reading; empty if there is none yet.
+    pub sample: Sample,
+    /// What can be had.
+    pub available: Result<Available, NoSplit>,
+    /// Memory by what can be had of it.
+    pub split: Result<Split, NoSplit>,
+    /// Memory in exact parts.
+    pub breakdown: Breakdown,
+    /// Share of CPU time that was busy, 0 to 1.
+    pub cpu_busy: Option<f64>,
+    /// Share of time in which some task waited for memory, 0 to 1.
+    pub pressure_some: Option<f64>,
+    /// Share of time in which all tasks waited for memory, 0 to 1.
+    pub pressure_full: Option<f64>,
+    /// Bytes read back from swap each second.
+    pub swapped_in: Option<f64>,
+    /// Bytes written to swap each second.
+    pub swapped_out: Option<f64>,
+    /// Bytes of files each second that were dropped and soon needed again.
+    pub refaulted: Option<f64>,
+    /// Bytes each second that programs had to reclaim themselves before they got memory.
+    pub reclaimed_waiting: Option<f64>,
+    /// What was found when the node was last looked around.
+    pub survey: Option<Arc<Survey>>,
+    /// Who has its memory, if somebody looks.
+    pub usage: Option<Arc<Usage>>,
+    /// Why there are no readings.
+    pub trouble: Option<String>,
+}
+
+impl Readout {
+    pub(super) fn of(node: &Node) -> Self {
+        let NodeState { id, facts, period_ms, latest, trouble, .. } = node.state.clone();
+        let pair = node.window.last().zip(node.window.before_last());
+        let rate = |of: fn(&Reading, &Reading) -> Option<f64>| {
+            pair.and_then(|(last, before)| of(before, last))
+        };
+        let bytes_a_second = |field| {
+            let (last, before) = pair?;
+            Some(rates::per_second(before, last, field)? * facts.page_size as f64)
+        };
+        let sample = latest.as_ref().map_or(Sample::EMPTY, |latest| latest.sample.clone());
+        Self {
+            available: Available::of(&sample),
+            split: Split::of(&sample),
+            breakdown: Breakdown::of(&sample, &facts),
+            cpu_busy: rate(rates::cpu_busy),
+            pressure_some: rate(|from, to| rates::pressure(from, to, Field::PressureSome)),
+            pressure_full: rate(|from, to| rates::pressure(from, to, Field::PressureFull)),
+            swapped_in: bytes_a_second(Field::SwappedIn),
+            swapped_out: bytes_a_second(Field::SwappedOut),
+            refaulted: bytes_a_second(Field::FileRefaults).or(bytes_a_second(Field::Refaults)),
+            reclaimed_waiting: bytes_a_second(Field::StolenDirect),
+            survey: node.survey.clone(),
+            usage: node.usage.clone(),
+            uptime_us: latest.as_ref().map(|latest| latest.uptime_us),
+            taken_ms: latest.map_or(0, |latest| latest.at_ms),
+            id,
+            facts,
+            period_ms,
+            sample,
+            trouble,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A dialog that adds a node: a name, a line to run there, and word of its arrival.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys::{Element, HtmlDialogElement, HtmlInputElement};
+use shared::node::Condition;
+
+use super::dom::{add, add_text, around, find, focus, follow, get, on, reveal, set, show};
+use crate::access::Call;
+use crate::store::Store;
+
+/// Brings the dialog to life; gives it.
+pub(crate) fn add_adding(page: &Element, store: Store) -> HtmlDialogElement {
+    let dialog: HtmlDialogElement = find(page, "adding").unchecked_into();
+    let part = |name| find(&dialog, name);
+    let desk = store.desk();
+    let name: HtmlInputElement = part("add-name").unchecked_into();
+    let line = part("line");
+    // The node that is waited for.
+    let waited: Rc<RefCell<String>> = Rc::default();
+    let (typed, wanted) = (name.clone(), waited.clone());
+    on(&part("add-form"), "submit", move |event| {
+        event.prevent_default();
+        wanted.replace(typed.value());
+        desk.ask(Call::Create(typed.value()));
+    });
+    let copied = line.clone();
+    let button = part("copy");
+    on(&button.clone(), "click", move |_| {
+        let text = copied.text_content().unwrap_or_default();
+        // Where there is no clipboard, as over plain HTTP, the line is there to be selected.
+        if let Some(selection) = window().get_selection().ok().flatten() {
+            selection.select_all_children(&copied).ok();
+        }
+        if window().is_secure_context() {
+            drop(window().navigator().clipboard().write_text(&text));
+            show(&button, "Copied");
+        } else {
+            show(&button, "Selected: copy it by hand");
+        }
+    });
+    on(&dialog, "close", move |_| desk.forget_line());
+    let (shown, error) = (part("add-line"), part("add-error"));
+    let (sign_in, closed) = (part("sign-in"), dialog.clone());
+    on(&sign_in, "click", move |_| {
+        closed.close();
+        store.sign_in();
+    });
+    let (copy, form) = (part("copy"), part("add-form"));
+    follow(move || {
+        let made = desk.line();
+        let text = made.clone().and_then(Result::ok).unwrap_or_default();
+        reveal(&shown, !text.is_empty());
+        reveal(&form, text.is_empty());
+        show(&line, &text);
+        show(&error, &made.and_then(Result::err).unwrap_or_default());
+        if text.is_empty() {
+            show(&copy, "Copy");
+            name.set_value("");
+        }
+    });
+    let joining = part("joining");
+    follow(move || {
+        store.beat();
+        let name = waited.borrow();
+        let row = store.rows(|rows| {
+            rows.iter().find(|row| row.id.as_str() == *name).map(|row| {
+                let (condition, _) = row.condition(store.head_ms());
+                (row.name().to_owned(), condition == Condition::Live && row.brief.is_some())
+            })
+        });
+        let text = match row {
+            Some((host, true)) => [&name, " has joined", &also(&name, &host)].concat(),
+            _ => ["Waiting for ", &name, "…"].concat(),
+        };
+        show(&joining, &text);
+    });
+    let (may, may_not, how) = (part("may-add"), part("may-not-add"), part("add-how"));
+    let tokens = part("tokens");
+    follow(move || {
+        let session = desk.session();
+        let may_write = session.as_ref().is_some_and(|session| session.may_write);
+        reveal(&may, may_write);
+        reveal(&may_not, !may_write);
+        let has_password = session.is_some_and(|session| session.has_password);
+        show(
+            &how,
+            if has_password {
+                "Only who signed in may add a node here. On the head itself, this makes the line \
+                 for a node:"
+            } else {
+                "Run this on the head, with the name of the node. It prints the line to run there:"
+            },
+        );
+        reveal(&sign_in, has_password && !may_write);
+        reveal(&tokens, may_write && !desk.tokens().is_empty());
+    });
+    add_tokens(&part("token-list"), store);
+    dialog
+}
+
+/// What else the machine calls itself.
+fn also(name: &str, host: &str) -> String {
+    if name == host { ".".into() } else { [" as \u{2068}", host, "\u{2069}."].concat() }
+}
+
+/// The list of tokens, each with a way to take it back.
+fn add_tokens(list: &Element, store: Store) {
+    let desk = store.desk();
+    on(list, "click", move |event| {
+        let Some(button) = around(&event, "button") else { return };
+        // Taken back at the second press.
+        if get(&button, "data-sure").is_empty() {
+            set(&button, "data-sure", "yes");
+            show(&button, "Really revoke?");
+        } else {
+            desk.ask(Call::Revoke(get(&button, "data-token")));
+        }
+    });
+    let (list, shown) = (list.clone(), RefCell::new(Vec::new()));
+    follow(move || {
+        let tokens = desk.tokens();
+        if *shown.borrow() == tokens {
+            return;
+        }
+        list.set_text_content(None);
+        for token in &tokens {
+            let item = add(&list, "li", "");
+            add_text(&item, "span", "", &token.name);
+            let state = if token.is_bound { "in use" } else { "not used yet" };
+            add_text(&item, "span", "sentence", state);
+            let button = add_text(&item, "button", "quiet", "Revoke");
+            set(&button, "type", "button");
+            set(&button, "data-token", &token.name);
+        }
+        shown.replace(tokens);
+    });
+}
+
+/// Opens the dialog.
+pub(crate) fn open_adding(dialog: &HtmlDialogElement, store: Store) {
+    if dialog.open() {
+        return;
+    }
+    store.desk().ask(Call::Session);
+    if store.desk().session().is_some_and(|session| session.may_write) {
+        store.desk().ask(Call::Tokens);
+    }
+    // It can only fail on a dialog that is open.
+    dialog.show_modal().ok();
+    focus(&find(dialog, "add-name"));
+}

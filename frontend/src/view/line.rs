@@ -1,0 +1,232 @@
+//! One line of the list: a node in brief.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys::{Element, HtmlCanvasElement, HtmlInputElement};
+use shared::node::Condition;
+use shared::overview::{Brief, Trace};
+use shared::units::{fixed, human, percent, span};
+use shared::window::SPAN_MS;
+
+use super::canvas::Canvas;
+use super::dom::{dress, find, follow, on, reveal, set, show, stamp, widen};
+use super::paint::{density, fit, token};
+use crate::chart::timeline::Surface as _;
+use crate::fleet::row::{Row, slots};
+use crate::route::{Place, Route};
+use crate::store::Store;
+
+/// Colours of sparklines, read from the theme once for all lines.
+#[derive(Default)]
+pub(super) struct Ink {
+    available: String,
+    grid: String,
+}
+
+impl Ink {
+    /// The theme's.
+    pub(super) fn of_theme() -> Self {
+        Self { available: token("--c-available"), grid: token("--line") }
+    }
+}
+
+/// Places in a line.
+struct Line {
+    store: Store,
+    number: u32,
+    root: Element,
+    host: Element,
+    pick: HtmlInputElement,
+    cells: [Element; 10],
+    spark: HtmlCanvasElement,
+    ink: Rc<RefCell<Ink>>,
+    /// What the sparkline shows: its steps, and when they end.
+    drawn: RefCell<(u64, Trace)>,
+}
+
+/// A line for a node, which follows it.
+pub(super) fn add_line(store: Store, number: u32, ink: &Rc<RefCell<Ink>>) -> Element {
+    let root = stamp("t-line");
+    let part = |name| find(&root, name);
+    let line = Line {
+        store,
+        number,
+        host: part("host"),
+        pick: part("pick").unchecked_into(),
+        cells: [
+            part("state"),
+            part("word"),
+            part("trouble"),
+            part("give"),
+            part("give-of"),
+            part("swap"),
+            part("pressure"),
+            part("temperature"),
+            part("seen"),
+            part("whole"),
+        ],
+        spark: part("spark").unchecked_into(),
+        ink: ink.clone(),
+        drawn: RefCell::default(),
+        root: root.clone(),
+    };
+    let Some(row) = store.row(number) else { return root };
+    let route = Route { place: Place::Node(row.id.as_str().into()), ..Route::default() };
+    set(&find(&root, "name"), "href", &route.address());
+    set(&root, "data-node", row.id.as_str());
+    on(&line.pick, "change", move |_| store.pick(&row.id));
+    let bars = (find(&root, "used"), find(&root, "rest"));
+    follow(move || {
+        store.follow_row(number);
+        store.beat();
+        if let Some(row) = store.row(line.number) {
+            line.show(&row, &bars);
+        }
+    });
+    root
+}
+
+/// How a state is said in a line, with since when.
+pub(super) fn words(condition: Condition, since_ms: u64) -> String {
+    if condition == Condition::Live {
+        return condition.name().into();
+    }
+    [condition.name(), " ", &since(condition, since_ms)].concat()
+}
+
+/// Since how long a state holds; nothing while all is well.
+fn since(condition: Condition, since_ms: u64) -> String {
+    let ago = span(since_ms / 1000);
+    match condition {
+        Condition::Live => String::new(),
+        Condition::NeverSeen => ["made ", &ago, " ago"].concat(),
+        _ => ["for ", &ago].concat(),
+    }
+}
+
+/// Its class in the style sheet.
+pub(super) fn class(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Live => "state live",
+        Condition::Late => "state late",
+        Condition::Stale => "state stale",
+        Condition::Gone => "state away",
+        Condition::NeverSeen => "state unseen-yet",
+        Condition::Refused => "state refused",
+    }
+}
+
+impl Line {
+    fn show(&self, row: &Row, (used, rest): &(Element, Element)) {
+        let head_ms = self.store.head_ms();
+        let by_share = self.store.route().by_share;
+        let [state, word, trouble, give, give_of, swap, pressure, temperature, seen, whole] =
+            &self.cells;
+        show(&self.host, row.name());
+        let is_picked = self.store.picked().contains(&row.id);
+        self.pick.set_checked(is_picked);
+        set(&self.pick, "aria-label", &["Compare ", row.name()].concat());
+        let (condition, since_ms) = row.condition(head_ms);
+        dress(state, class(condition));
+        show(word, condition.name());
+        let is_old = !matches!(condition, Condition::Live | Condition::Late);
+        let is_wrong = !is_old && !row.trouble().is_empty();
+        dress(trouble, if is_wrong { "wrong" } else { "" });
+        let since = since(condition, head_ms.saturating_sub(since_ms));
+        show(trouble, if is_wrong { row.trouble() } else { &since });
+        dress(
+            &self.root,
+            match (is_old, is_picked) {
+                (true, true) => "line old picked",
+                (true, false) => "line old",
+                (false, true) => "line picked",
+                (false, false) => "line",
+            },
+        );
+        let brief = row.current(head_ms);
+        let of = |text: Option<String>| text.unwrap_or_else(|| "—".into());
+        let available = brief.and_then(|brief| brief.available_kib);
+        let share = brief.and_then(|brief| brief.share());
+        show(give, &of(if by_share { share.map(percent) } else { available.map(kib) }));
+        show(give_of, &brief.map_or_else(String::new, |brief| total(&brief)));
+        let largest = self.store.largest_kib().max(1) as f64;
+        let (wide, share) = brief.map_or((0.0, 0.0), |brief| {
+            let wide = if by_share { 1.0 } else { brief.total_kib as f64 / largest };
+            (wide, share.unwrap_or(0.0))
+        });
+        reveal(whole, brief.is_some());
+        widen(whole, wide);
+        widen(used, if brief.is_some() { 1.0 - share } else { 0.0 });
+        widen(rest, share);
+        show(swap, &of(brief.map(|brief| swap_of(&brief))));
+        let waited = brief.and_then(|brief| brief.pressure);
+        show(pressure, &of(waited.map(|permille| percent(f64::from(permille) / 1000.0))));
+        dress(
+            pressure,
+            match waited {
+                Some(100..) => "cell wrong",
+                Some(10..) => "cell strained",
+                _ => "cell",
+            },
+        );
+        let degrees = brief.and_then(|brief| brief.temperature);
+        show(
+            temperature,
+            &of(degrees.map(|tenths| fixed(f64::from(tenths) / 10.0, 1) + "\u{a0}°C")),
+        );
+        let ago = |at_ms: u64| [&span(head_ms.saturating_sub(at_ms) / 1000), " ago"].concat();
+        show(seen, &row.brief.map_or("never".into(), |brief| ago(brief.at_ms)));
+        self.paint(row, head_ms);
+    }
+
+    /// Draws what was available, as a share of total: a line, with gaps where nothing is known.
+    fn paint(&self, row: &Row, head_ms: u64) {
+        let end_ms = head_ms / Trace::STEP_MS;
+        if *self.drawn.borrow() == (end_ms, row.trace.clone()) {
+            return;
+        }
+        self.drawn.replace((end_ms, row.trace.clone()));
+        let least = row.trace.shares().iter().filter(|&&share| share != Trace::UNKNOWN).min();
+        let told = least.map_or("Nothing is known of the last five minutes".into(), |&least| {
+            let least = percent(f64::from(least) / f64::from(Trace::WHOLE));
+            ["At least ", &least, " was available in the last five minutes"].concat()
+        });
+        set(&self.spark, "aria-label", &told);
+        let (width, height) = fit(&self.spark);
+        let Some(mut canvas) = Canvas::of(&self.spark) else { return };
+        let (density, ink) = (density(), self.ink.borrow());
+        let begin_ms = head_ms.saturating_sub(SPAN_MS);
+        let x = |at_ms: u64| {
+            at_ms.saturating_sub(begin_ms) as f64 / (SPAN_MS + Trace::STEP_MS) as f64 * width
+        };
+        let inner = height - 4.0 * density;
+        let y =
+            |share: u8| 2.0 * density + inner * (1.0 - f64::from(share) / f64::from(Trace::WHOLE));
+        canvas.line(&[(0.0, height - 0.5), (width, height - 0.5)], &ink.grid, density);
+        let mut run = Vec::new();
+        for (at_ms, share) in slots(&row.trace).filter(|(at_ms, _)| *at_ms >= begin_ms) {
+            if let Some(share) = share {
+                run.extend([(x(at_ms), y(share)), (x(at_ms + Trace::STEP_MS), y(share))]);
+            } else {
+                canvas.line(&run, &ink.available, 1.5 * density);
+                run.clear();
+            }
+        }
+        canvas.line(&run, &ink.available, 1.5 * density);
+    }
+}
+
+fn kib(kib: u64) -> String {
+    human(kib * 1024)
+}
+
+fn total(brief: &Brief) -> String {
+    let estimated = if brief.flags & Brief::ESTIMATED != 0 { ", estimated" } else { "" };
+    ["of ", &kib(brief.total_kib), estimated].concat()
+}
+
+fn swap_of(brief: &Brief) -> String {
+    if brief.swap_total_kib == 0 { "none".into() } else { kib(brief.swap_used_kib) }
+}
