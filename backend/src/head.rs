@@ -8,7 +8,7 @@
 //! * [`fleet`]: every node, and what agents report of it; of one node `node`, with its readings in
 //!   `record`, placed in time by `offset`. `bounds` cuts what is too long.
 //! * [`feed`]: those who follow, and what they are told; `news` is what is new for them.
-//! * `links`: the ways back to the agents.
+//! * `links`: the ways back to the agents; `refusal` is why one is closed.
 
 mod bounds;
 pub mod feed;
@@ -18,18 +18,17 @@ mod news;
 mod node;
 mod offset;
 mod record;
+mod refusal;
 mod report;
 mod spans;
 
 use std::time::Duration;
 
 use shared::NodeId;
-use shared::run::Stream;
 use shared::usage::Usage;
 use shared::wire::{
     AgentMessage, AgentRequest, Encoding, FeedMessage, FeedRequest, NodeSurvey, NodeUsage,
 };
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
@@ -37,6 +36,7 @@ use crate::error::tell;
 use feed::{Feed, FollowerId, Following, View};
 use fleet::{Expected, Fleet, LinkId, NodeDetail, Numbered, Reply};
 use links::Links;
+pub use links::{AgentLink, NotTaken};
 use news::Outlook;
 use report::Report;
 
@@ -51,17 +51,6 @@ const HEARTBEAT_MS: u64 = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the head has ended")]
 pub struct HeadGone;
-
-/// Why a report was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
-    /// See [`HeadGone`].
-    #[error(transparent)]
-    Gone(#[from] HeadGone),
-    /// Packed readings could not be unpacked.
-    #[error(transparent)]
-    Bad(#[from] shared::run::BadRun),
-}
 
 /// Something as it was at a moment of the head's clock.
 #[derive(Clone, Debug)]
@@ -107,7 +96,7 @@ impl Head {
     pub async fn connect(&self, known_as: Option<NodeId>) -> Result<AgentLink, HeadGone> {
         let (link, requests) = self.ask(|answer| Command::Connect(known_as, answer)).await?;
         let commands = self.commands.clone();
-        Ok(AgentLink { link, commands, requests, stream: Stream::default() })
+        Ok(AgentLink::new(link, commands, requests))
     }
 
     /// From now on these nodes have tokens, and others that had one are served no more.
@@ -183,45 +172,6 @@ impl Head {
         let (answer, answered) = oneshot::channel();
         self.send(command(answer)).await?;
         answered.await.map_err(|_| HeadGone)
-    }
-}
-
-/// The channel through which one agent reports, whether from this process or from afar.
-pub struct AgentLink {
-    link: LinkId,
-    commands: mpsc::Sender<Command>,
-    requests: mpsc::Receiver<AgentRequest>,
-    /// What the next packed reading is told as a difference from.
-    stream: Stream,
-}
-
-impl AgentLink {
-    /// Reports. Waits while the head is busy.
-    pub async fn send(&mut self, message: AgentMessage) -> Result<(), NotTaken> {
-        let report = Box::new(Report::of(message, &mut self.stream)?);
-        Ok(self.commands.send(Command::Report(self.link, report)).await.map_err(|_| HeadGone)?)
-    }
-
-    /// Reports what `make` makes, if the head has room for it at once. Says whether it had.
-    pub fn offer(&mut self, make: impl FnOnce() -> AgentMessage) -> Result<bool, NotTaken> {
-        let room = match self.commands.try_reserve() {
-            Ok(room) => room,
-            Err(TrySendError::Full(())) => return Ok(false),
-            Err(TrySendError::Closed(())) => return Err(HeadGone.into()),
-        };
-        let report = Report::of(make(), &mut self.stream)?;
-        room.send(Command::Report(self.link, Box::new(report)));
-        Ok(true)
-    }
-
-    /// What the head asks for next.
-    pub async fn next(&mut self) -> Result<AgentRequest, HeadGone> {
-        self.requests.recv().await.ok_or(HeadGone)
-    }
-
-    /// Ends the link; `stopped` says that the agent took its leave.
-    pub async fn leave(self, stopped: bool) {
-        self.commands.send(Command::Leave(self.link, stopped)).await.ok();
     }
 }
 
@@ -317,8 +267,9 @@ impl State {
                 answer.send(self.fleet.numbered(&id)).ok();
             }
             Command::Usage(id, answer) => {
-                let node = self.fleet.number_of(&id);
-                if let Some((node, link)) = node.and_then(|n| Some((n, self.fleet.link(n)?))) {
+                if let Some(node) = self.fleet.number_of(&id)
+                    && let Some(link) = self.fleet.link(node)
+                {
                     self.links.wait(node, link, answer);
                 }
             }

@@ -1,17 +1,20 @@
-//! The ways to the agents: what is asked of them, what they are told they need not keep, and the
+//! The ways to the agents, both ends of them: what is asked of them, what they are told they need not keep, and the
 //! scripts that wait for what they find.
 
 use std::collections::HashMap;
 
 use shared::NodeId;
-use shared::run::Span;
+use shared::run::{BadRun, Span, Stream};
 use shared::usage::Usage;
-use shared::wire::{AgentRequest, Welcome};
+use shared::wire::{AgentMessage, AgentRequest, Welcome};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
-use super::fleet::{LinkId, Refusal};
+use super::fleet::LinkId;
+use super::refusal::Refusal;
+use super::report::Report;
 use super::spans::Spans;
+use super::{Command, HeadGone};
 
 /// Requests that may wait for one agent.
 const QUEUE: usize = 8;
@@ -131,5 +134,63 @@ impl Link {
             Err(TrySendError::Closed(())) => return None,
         }
         Some(())
+    }
+}
+
+/// Why a report was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// See [`HeadGone`].
+    #[error(transparent)]
+    Gone(#[from] HeadGone),
+    /// Packed readings could not be unpacked.
+    #[error(transparent)]
+    Bad(#[from] BadRun),
+}
+
+/// The channel through which one agent reports, whether from this process or from afar.
+pub struct AgentLink {
+    link: LinkId,
+    commands: mpsc::Sender<Command>,
+    requests: mpsc::Receiver<AgentRequest>,
+    /// What the next packed reading is told as a difference from.
+    stream: Stream,
+}
+
+impl AgentLink {
+    pub(super) fn new(
+        link: LinkId,
+        commands: mpsc::Sender<Command>,
+        requests: mpsc::Receiver<AgentRequest>,
+    ) -> Self {
+        Self { link, commands, requests, stream: Stream::default() }
+    }
+
+    /// Reports. Waits while the head is busy.
+    pub async fn send(&mut self, message: AgentMessage) -> Result<(), NotTaken> {
+        let report = Box::new(Report::of(message, &mut self.stream)?);
+        Ok(self.commands.send(Command::Report(self.link, report)).await.map_err(|_| HeadGone)?)
+    }
+
+    /// Reports what `make` makes, if the head has room for it at once. Says whether it had.
+    pub fn offer(&mut self, make: impl FnOnce() -> AgentMessage) -> Result<bool, NotTaken> {
+        let room = match self.commands.try_reserve() {
+            Ok(room) => room,
+            Err(TrySendError::Full(())) => return Ok(false),
+            Err(TrySendError::Closed(())) => return Err(HeadGone.into()),
+        };
+        let report = Report::of(make(), &mut self.stream)?;
+        room.send(Command::Report(self.link, Box::new(report)));
+        Ok(true)
+    }
+
+    /// What the head asks for next.
+    pub async fn next(&mut self) -> Result<AgentRequest, HeadGone> {
+        self.requests.recv().await.ok_or(HeadGone)
+    }
+
+    /// Ends the link; `stopped` says that the agent took its leave.
+    pub async fn leave(self, stopped: bool) {
+        self.commands.send(Command::Leave(self.link, stopped)).await.ok();
     }
 }

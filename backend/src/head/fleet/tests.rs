@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::head::news::Outlook;
-use shared::overview::{Brief, Label};
-use shared::wire::{ClockReading, FeedMessage};
+use shared::overview::{Brief, Briefs, Label};
+use shared::wire::{ClockReading, Delta, FeedMessage};
 use shared::{Field, NodeFacts, Sample};
 
 fn hello(id: &str, boot: &str) -> Report {
@@ -39,29 +39,43 @@ fn fleet() -> Fleet {
     fleet
 }
 
-fn news<T>(fleet: &mut Fleet, of: impl FnOnce(&Outlook<'_>) -> T) -> T {
+fn outlook<'a>(fleet: &'a Fleet, news: &'a News) -> Outlook<'a> {
+    Outlook { fleet, news, build: "b", now_ms: 50_001 }
+}
+
+fn next_delta(fleet: &mut Fleet) -> Delta {
     let news = fleet.news.take();
-    of(&Outlook { fleet, news: &news, build: "b", now_ms: 50_001 })
+    match outlook(fleet, &news).delta() {
+        FeedMessage::Delta(delta) => delta,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn next_briefs(fleet: &mut Fleet) -> Briefs {
+    let news = fleet.news.take();
+    match outlook(fleet, &news).briefs() {
+        FeedMessage::Briefs(briefs) => briefs,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
 fn deltas_are_numbered_and_tell_each_thing_once() {
     let mut fleet = fleet();
     assert!(fleet.news.is_some());
-    let FeedMessage::Delta(delta) = news(&mut fleet, |outlook| outlook.delta()) else { panic!() };
+    let delta = next_delta(&mut fleet);
     assert_eq!((delta.seq, delta.joined.len(), delta.readings.len()), (1, 1, 1));
     assert!(!fleet.news.is_some());
-    let FeedMessage::Delta(empty) = news(&mut fleet, |outlook| outlook.delta()) else { panic!() };
+    let empty = next_delta(&mut fleet);
     assert_eq!((empty.seq, empty.joined.len(), empty.readings.len()), (2, 0, 0));
     fleet.report(1, None, live(2), 51_000).unwrap();
     fleet.report(1, None, live(3), 52_000).unwrap();
-    let FeedMessage::Briefs(briefs) = news(&mut fleet, |outlook| outlook.briefs()) else {
-        panic!()
-    };
+    let briefs = next_briefs(&mut fleet);
     assert_eq!((briefs.seq, briefs.rows.len()), (3, 1), "the newest only");
     assert_eq!(briefs.rows[0].available_kib, Some(1 << 19));
-    let FeedMessage::Roster(roster) = news(&mut fleet, |outlook| outlook.roster()) else {
-        panic!()
+    let news = fleet.news.take();
+    let FeedMessage::Roster(roster) = outlook(&fleet, &news).roster() else {
+        panic!("an overview begins with a roster");
     };
     assert_eq!((roster.seq, roster.nodes.len()), (4, 1));
     assert_eq!(roster.nodes[0].trace.shares(), [125]);
@@ -72,7 +86,7 @@ fn trouble_lasts_until_the_next_reading() {
     let mut fleet = fleet();
     let trouble = Report::Said(AgentMessage::Trouble("ü".repeat(400)));
     fleet.report(1, None, trouble, 0).unwrap();
-    let FeedMessage::Delta(delta) = news(&mut fleet, |outlook| outlook.delta()) else { panic!() };
+    let delta = next_delta(&mut fleet);
     assert_eq!(delta.troubles.len(), 1);
     assert!(delta.troubles[0].trouble.len() <= 500);
     let flags = |fleet: &Fleet| fleet.node(0).unwrap().brief.unwrap().flags;
@@ -94,9 +108,7 @@ fn what_is_held_is_told_and_an_outbox_fills_the_gap() {
     fleet.news.take();
     let old = Report::Old((2..=8).map(reading).collect());
     assert_eq!(fleet.report(2, None, old, 60_100), Ok(Reply::HeldNow(Span { from: 2, to: 8 })));
-    let FeedMessage::Briefs(briefs) = news(&mut fleet, |outlook| outlook.briefs()) else {
-        panic!()
-    };
+    let briefs = next_briefs(&mut fleet);
     assert_eq!(briefs.refilled, [0]);
     let seqs: Vec<u64> = fleet.numbered(&id("a")).unwrap().iter().map(|n| n.seq).collect();
     assert_eq!(seqs, (1..=9).collect::<Vec<_>>());
@@ -141,9 +153,7 @@ fn a_token_names_its_node_and_takes_it_away() {
     fleet.expect(&[expected("b", false), expected("c", false)], 4000);
     fleet.expect(&[expected("b", false)], 4000);
     assert_eq!(standing(&fleet, "c"), None, "nobody ever saw it");
-    let FeedMessage::Briefs(briefs) = news(&mut fleet, |outlook| outlook.briefs()) else {
-        panic!()
-    };
+    let briefs = next_briefs(&mut fleet);
     assert_eq!(briefs.left.len(), 1);
 }
 
