@@ -2,6 +2,7 @@
 
 /// What may be done here. Before the head has said it, anything may be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct Session {
     /// Read the cluster.
     pub may_read: bool,

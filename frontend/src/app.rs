@@ -46,7 +46,7 @@ pub(crate) fn start(page: &Element) {
     }
 
     // Ages go on even when nothing arrives, which is when they matter.
-    set_interval_with_handle(move || store.tick(), Duration::from_millis(500)).ok();
+    set_interval_with_handle(move || store.tick_in_time(), Duration::from_millis(500)).ok();
     follow(move || {
         for call in store.desk().take_calls() {
             spawn_local(async move { store.answer(net::perform(call).await) });

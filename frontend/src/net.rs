@@ -27,12 +27,14 @@ const ASK_AGAIN_MS: u32 = 250;
 /// What happens on the link.
 pub(crate) enum Event {
     /// The head says something.
-    Message(FeedMessage),
+    Message(Box<FeedMessage>),
     /// The head speaks another protocol. Nothing that it says can be trusted to mean what it seems
     /// to; only another page can read it.
     Foreign(u16),
     /// The link is down.
     Lost,
+    /// The link could not be made, or said nothing.
+    Unmade,
 }
 
 /// Requests that wait to be sent.
@@ -77,6 +79,7 @@ pub(crate) async fn follow(
     loop {
         // What was asked of a link that is lost is asked again when all is known anew.
         outbox.waiting.take();
+        let mut end = Event::Unmade;
         if let Some(mut socket) = open() {
             while let Some(next) = next(&mut socket, outbox).await {
                 let event = match next {
@@ -92,6 +95,7 @@ pub(crate) async fn follow(
                     }
                 };
                 backoff.reset();
+                end = Event::Lost;
                 let foreign = matches!(event, Event::Foreign(_));
                 heard(event);
                 if foreign {
@@ -99,7 +103,7 @@ pub(crate) async fn follow(
                 }
             }
         }
-        heard(Event::Lost);
+        heard(end);
         TimeoutFuture::new(backoff.next_ms(js_sys::Math::random())).await;
         while !may_read() {
             TimeoutFuture::new(ASK_AGAIN_MS).await;
@@ -137,7 +141,7 @@ async fn next(socket: &mut WebSocket, outbox: &Outbox) -> Option<Next> {
             _ => {}
         }
         match from_postcard(&frame) {
-            Ok(Some(message)) => return Some(Next::Heard(Event::Message(message))),
+            Ok(Some(message)) => return Some(Next::Heard(Event::Message(Box::new(message)))),
             // From a newer head: what it says is not known here.
             Ok(None) => {}
             // A frame that cannot be read may have changed anything: a new link brings all anew.

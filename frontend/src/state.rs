@@ -31,8 +31,6 @@ pub struct Fleet {
 /// What a message changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Nodes of which something is new in brief.
-    pub rows: Vec<u32>,
     /// Nodes of which something is new in full.
     pub nodes: Vec<u32>,
     /// Whether nodes came or went, or are called or labelled differently.
@@ -123,10 +121,9 @@ impl Fleet {
             }
             self.put(row);
         }
-        let rows = self.rows.iter().map(|row| row.number).collect();
         let nodes = self.open.iter().map(|node| node.state.node).collect();
         let ask = self.wanted.iter().filter_map(|id| self.to_open(id)).collect();
-        Outcome { rows, nodes, listed: true, ask }
+        Outcome { nodes, listed: true, ask }
     }
 
     fn go_on(&mut self, briefs: Briefs, now_ms: u64) -> Outcome {
@@ -145,13 +142,11 @@ impl Fleet {
         for brief in rows {
             if let Some(row) = self.find(brief.node) {
                 row.read(brief);
-                outcome.rows.push(brief.node);
             }
         }
         for NodeStanding { node, standing } in standings {
             if let Some(row) = self.find(node) {
                 row.standing = standing;
-                outcome.rows.push(node);
             }
         }
         let is_open = |number: &u32| self.open.iter().any(|node| node.state.node == *number);
@@ -163,7 +158,6 @@ impl Fleet {
 
     fn join(&mut self, entry: RosterEntry, outcome: &mut Outcome) {
         let row = Row::of(entry);
-        outcome.rows.push(row.number);
         let is_known = self.open.iter().any(|node| node.state.node == row.number);
         if self.wanted.contains(&row.id) && !is_known {
             outcome.ask.push(FeedRequest::Open { node: row.number });

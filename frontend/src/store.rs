@@ -6,6 +6,7 @@
 mod access;
 mod list;
 mod node;
+mod status;
 
 use std::cell::{Cell, RefCell};
 
@@ -17,11 +18,14 @@ use crate::fleet::row::Row;
 use crate::net::{Event, Outbox};
 use crate::route::{Place, Route, View};
 use crate::state::{Fleet, Outcome};
-use crate::status::{Link, Numbers, Status, Subject};
+use crate::status::Link;
 
 pub(crate) use access::Desk;
 pub(crate) use list::Entry;
 pub(crate) use node::Node;
+
+/// Without news, time goes on in steps of about this, in ms: news come once a second.
+const BEAT_MS: u64 = 1100;
 
 /// Above so many nodes the heat map opens first.
 const MANY: usize = 60;
@@ -56,6 +60,10 @@ struct Inner {
     look: node::Look,
     /// Time went on, or what the status tells of changed.
     beat: RwSignal<()>,
+    /// When that was, by the page's clock, in ms.
+    beat_ms: Cell<u64>,
+    /// The most memory that a node has, in KiB.
+    largest_kib: Cell<u64>,
     /// Pictures are to be painted anew: the window has another size, or the theme changed.
     resized: RwSignal<()>,
 }
@@ -101,6 +109,8 @@ impl Store {
             outdated: Cell::new(false),
             look: node::Look::default(),
             beat: signal(),
+            beat_ms: Cell::new(0),
+            largest_kib: Cell::new(0),
             resized: signal(),
         })));
         store.keep_home();
@@ -114,37 +124,52 @@ impl Store {
 
     /// Takes in what happened on the link.
     pub(crate) fn hear(self, event: Event) {
+        // Of nodes that are open their own signals tell.
+        let is_of_open = matches!(
+            &event,
+            Event::Message(message) if matches!(
+                **message,
+                FeedMessage::Reading(_)
+                    | FeedMessage::Past(_)
+                    | FeedMessage::Survey(_)
+                    | FeedMessage::Usage(_)
+            )
+        );
         match event {
             Event::Message(message) => {
                 self.0.link.replace(Link::Live);
-                if let FeedMessage::Roster(roster) = &message {
+                if let FeedMessage::Roster(roster) = &*message {
                     self.0.outdated.set(own_build().is_some_and(|own| own != roster.build));
                 }
-                let outcome = self.0.fleet.borrow_mut().apply(message, now_ms());
+                let outcome = self.0.fleet.borrow_mut().apply(*message, now_ms());
                 self.show(outcome);
             }
             Event::Foreign(protocol) => {
                 self.0.link.replace(Link::Foreign(protocol));
                 self.0.outdated.set(true);
             }
-            Event::Lost => {
+            Event::Lost | Event::Unmade => {
                 // The first loss counts, not each attempt after it.
                 let mut link = self.0.link.borrow_mut();
                 if matches!(*link, Link::Connecting | Link::Live) {
                     *link = Link::Lost(now_ms());
                 }
                 drop(link);
-                // Perhaps it is because this browser may not read.
-                self.0.desk.ask_who();
+                if matches!(event, Event::Unmade) {
+                    // Perhaps this browser may not read, or not any more.
+                    self.0.desk.ask_who();
+                }
             }
         }
-        self.settle();
-        self.tick();
+        if !is_of_open {
+            self.settle();
+            self.tick();
+        }
     }
 
     /// Brings signals up to date with what a message changed.
     fn show(self, outcome: Outcome) {
-        let Outcome { rows, nodes, listed, mut ask } = outcome;
+        let Outcome { nodes, listed, mut ask } = outcome;
         ask.extend(self.look_on());
         if !ask.is_empty() {
             self.0.outbox.put(ask);
@@ -153,14 +178,24 @@ impl Store {
             self.relist();
         }
         if !self.0.frozen.get() {
-            self.0.list.notify(&rows);
             self.show_nodes(&nodes);
         }
     }
 
     /// Lets the page's clock go on.
     pub(crate) fn tick(self) {
+        self.0.beat_ms.set(now_ms());
+        let kib = |row: &Row| row.brief.map(|brief| brief.total_kib);
+        let largest = self.rows(|rows| rows.iter().filter_map(kib).max().unwrap_or(0));
+        self.0.largest_kib.set(largest);
         self.0.beat.notify();
+    }
+
+    /// The same, unless news have done so within the last second.
+    pub(crate) fn tick_in_time(self) {
+        if now_ms().saturating_sub(self.0.beat_ms.get()) >= BEAT_MS {
+            self.tick();
+        }
     }
 
     /// Follows the page's clock; gives what it says.
@@ -199,7 +234,6 @@ impl Store {
         self.0.frozen.set(frozen);
         if !frozen {
             let all: Vec<u32> = self.rows(|rows| rows.iter().map(|row| row.number).collect());
-            self.0.list.notify(&all);
             self.show_nodes(&all);
         }
         self.tick();
@@ -222,8 +256,7 @@ impl Store {
 
     /// The most memory that a node has, in KiB: the end of the common scale.
     pub(crate) fn largest_kib(self) -> u64 {
-        let kib = |row: &Row| row.brief.map(|brief| brief.total_kib);
-        self.rows(|rows| rows.iter().filter_map(kib).max().unwrap_or(0))
+        self.0.largest_kib.get()
     }
 
     /// Where the page is. Who reads it follows it.
@@ -323,39 +356,6 @@ impl Store {
                 }))
             }
         }
-    }
-
-    /// How current the numbers are that are shown.
-    pub(crate) fn status(self) -> Status {
-        self.0.turned.track();
-        let now_ms = self.beat();
-        let (link, frozen) = (self.0.link.borrow(), self.0.frozen.get());
-        let fleet = self.0.fleet.borrow();
-        let head_ms = fleet.head_ms(now_ms);
-        let of = |subject: &Subject<'_>| Status::of(&link, frozen, subject, now_ms);
-        let id = match &*self.0.shown.borrow() {
-            Shown::Node(id) => id.clone(),
-            Shown::Skeleton if *link == Link::Live => return of(&Subject::Node(None)),
-            _ => return of(&Subject::Nodes(fleet.rows().len())),
-        };
-        let Some(row) = fleet.rows().iter().find(|row| row.id == id) else {
-            return of(&Subject::Node(None));
-        };
-        let (condition, since_ms) = row.condition(head_ms);
-        let open = self.node(&id);
-        let readout = open.as_ref().map(|node| node.read_untracked());
-        let taken_ms = row.brief.map(|brief| brief.at_ms);
-        let why = match &row.standing {
-            shared::overview::Standing::Refused { why, .. } => why.trim_end_matches('.'),
-            _ => "",
-        };
-        of(&Subject::Node(Some(Numbers {
-            condition,
-            since_ms: head_ms.saturating_sub(since_ms),
-            age_ms: taken_ms.map(|taken_ms| head_ms.saturating_sub(taken_ms)),
-            trouble: readout.as_ref().and_then(|readout| readout.trouble.as_deref()),
-            why,
-        })))
     }
 }
 

@@ -1,11 +1,12 @@
 //! The last five minutes of one node, one reading a second.
 
-use std::collections::VecDeque;
+mod bytes;
 
 use serde::{Deserialize, Serialize};
 
 use crate::pack::Packable;
 use crate::wire::Reading;
+use bytes::Bytes;
 
 /// How far back a window reaches, in ms.
 pub const SPAN_MS: u64 = 5 * 60 * 1000;
@@ -28,7 +29,7 @@ pub struct Window<R = Reading> {
     /// The one before the newest, if there is one.
     before_last: Option<R>,
     /// What leads from the oldest to the newest, step by step.
-    steps: VecDeque<u8>,
+    steps: Bytes,
     /// Bytes of the last step.
     last_step: usize,
     count: usize,
@@ -48,7 +49,7 @@ impl<R> Window<R> {
             step_ms: 0,
             ends: None,
             before_last: None,
-            steps: VecDeque::new(),
+            steps: Bytes::default(),
             last_step: 0,
             count: 0,
         };
@@ -181,7 +182,7 @@ impl<R: Packable> Window<R> {
 
     /// The readings, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = R> + '_ {
-        unpacked(self.first().cloned(), self.count, self.steps.iter().copied())
+        unpacked(self.first().cloned(), self.count, self.steps.iter())
     }
 }
 
@@ -192,7 +193,7 @@ impl Window {
         Packed {
             first: self.first().cloned().map(Box::new),
             count: self.count as u32,
-            steps: self.steps.iter().copied().collect(),
+            steps: self.steps.iter().collect(),
         }
     }
 

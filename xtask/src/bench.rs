@@ -2,6 +2,7 @@
 
 mod agent;
 mod cluster;
+mod many;
 mod program;
 
 use crate::error::{Error, Result};
@@ -67,6 +68,7 @@ pub(crate) fn bench(short: bool) -> Result<bool> {
     let watch = Duration::from_secs(if short { 20 } else { 600 });
     let mut rows = Vec::new();
     measure(&mut rows, "page", || Ok(vec![page(&web::dir())?]));
+    measure(&mut rows, "page with a thousand nodes", many::measure);
     measure(&mut rows, "start to first served page", || Ok(vec![start(&binary)?]));
     measure(&mut rows, "reading all fields / bare reads", || Ok(vec![tick()?]));
     measure(&mut rows, "sweep over processes and groups", || Ok(vec![sweep()?]));
@@ -74,7 +76,7 @@ pub(crate) fn bench(short: bool) -> Result<bool> {
     measure(&mut rows, &what, || resident(&binary, watch));
     let what = format!("agent over {} s", watch.as_secs());
     measure(&mut rows, &what, || agent::measure(&binary, watch));
-    cluster::measure_all(&mut rows, &binary, short, !short);
+    cluster::measure_all(&mut rows, &binary, short, !short)?;
     Ok(print(&rows))
 }
 
@@ -83,7 +85,7 @@ pub(crate) fn bench(short: bool) -> Result<bool> {
 pub(crate) fn of_cluster(short: bool) -> Result<bool> {
     let binary = process::build_release()?;
     let mut rows = Vec::new();
-    cluster::measure_all(&mut rows, &binary, short, true);
+    cluster::measure_all(&mut rows, &binary, short, true)?;
     Ok(print(&rows))
 }
 

@@ -154,7 +154,7 @@ pub struct AgentLink {
     commands: mpsc::Sender<Command>,
     requests: mpsc::Receiver<AgentRequest>,
     /// What the next packed reading is told as a difference from.
-    stream: Stream,
+    stream: Box<Stream>,
 }
 
 impl AgentLink {
@@ -163,7 +163,7 @@ impl AgentLink {
         commands: mpsc::Sender<Command>,
         requests: mpsc::Receiver<AgentRequest>,
     ) -> Self {
-        Self { link, commands, requests, stream: Stream::default() }
+        Self { link, commands, requests, stream: Box::default() }
     }
 
     /// Reports. Waits while the head is busy.

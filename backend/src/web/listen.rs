@@ -91,10 +91,12 @@ where
                     let (http, door) = (Rc::clone(&http), Arc::clone(&door));
                     async move {
                         let peer = stream.peer_addr()?;
-                        let Some(wire) = door.open(stream, peer.ip()).await else { return Ok(()) };
+                        // Both in boxes, as they are large and may be over long before the connection
+                        // is.
+                        let opening = Box::pin(door.open(stream, peer.ip()));
+                        let Some(wire) = opening.await else { return Ok(()) };
                         let (place, afterwards) =
                             (Arc::clone(&wire.place), wire.afterwards.clone());
-                        // In a box, as it is large and may be over long before the connection is.
                         let serving = Box::pin(http.call((wire, Some(peer))));
                         tokio::select! {
                             // A connection that broke needs no words.

@@ -26,6 +26,8 @@ pub(super) struct Small<S> {
     stream: S,
     codec: Codec,
     inbox: BytesMut,
+    /// Whether there is more room in it than most messages need.
+    is_grown: bool,
     /// The parts of a message that comes in several.
     parts: Option<(bool, Vec<u8>)>,
     /// Bytes of a message at most.
@@ -46,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Small<S> {
     /// On a connection that was upgraded just now. Messages have at most `most` bytes.
     pub(super) fn new(stream: S, most: usize) -> Self {
         let codec = Codec::new().max_size(most);
-        Self { stream, codec, inbox: BytesMut::new(), parts: None, most }
+        Self { stream, codec, inbox: BytesMut::new(), is_grown: false, parts: None, most }
     }
 
     /// What comes next; `None` is the end without a word. It can be given up at any time, and nothing
@@ -66,10 +68,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Small<S> {
             if self.inbox.len() > self.most + MOST_HEADER {
                 return Some(Err(ProtocolError::Overflow));
             }
-            if self.inbox.is_empty() && self.inbox.capacity() > PIECE {
-                self.inbox = BytesMut::new();
+            if !self.inbox.is_empty() {
+                self.inbox.reserve(PIECE);
+                self.is_grown = true;
+            } else if std::mem::take(&mut self.is_grown) {
+                self.inbox = BytesMut::with_capacity(LEAST);
+            } else {
+                self.inbox.reserve(LEAST);
             }
-            self.inbox.reserve(if self.inbox.is_empty() { LEAST } else { PIECE });
             if !matches!(self.stream.read_buf(&mut self.inbox).await, Ok(1..)) {
                 return None;
             }

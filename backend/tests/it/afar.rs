@@ -171,10 +171,19 @@ impl Afar {
     ) -> (Self, Welcome) {
         let mut afar = Self::connect(at, token, machine).await;
         afar.say(&hello("afar", boot)).await;
-        let AgentRequest::Welcome(welcome) = afar.hear().await.unwrap() else {
-            panic!("no welcome")
-        };
+        let welcome = afar.welcome().await.unwrap();
         (afar, welcome)
+    }
+
+    /// Waits for the answer to hello; a sign of life may come before it.
+    pub(crate) async fn welcome(&mut self) -> Result<Welcome, End> {
+        loop {
+            match self.hear().await? {
+                AgentRequest::Welcome(welcome) => return Ok(welcome),
+                AgentRequest::Held { .. } => {}
+                other => return Err(End { refused: Some(format!("{other:?}")), close: None }),
+            }
+        }
     }
 
     pub(crate) async fn say(&mut self, message: &AgentMessage) {

@@ -89,6 +89,17 @@ fn it_joins_with_labels_and_takes_its_leave() {
 }
 
 #[test]
+fn one_that_reads_seldom_keeps_its_link() {
+    let home = Home::new();
+    let agent = home.agent("pi-7", &["--period-ms", "60000"]);
+    agent.says("as pi-7");
+    thread::sleep(Duration::from_secs(12));
+    assert_eq!(agent.stderr().lines().count(), 1, "{}", agent.stderr());
+    // The first, and perhaps one on a whole minute.
+    assert!(home.head.record("pi-7").held.len() <= 2);
+}
+
+#[test]
 fn what_the_head_missed_is_told_again() {
     let mut home = Home::new();
     let agent = home.agent("pi-7", &[]);

@@ -70,6 +70,10 @@ impl Driver {
 
 impl Browser {
     pub(crate) async fn open(server: &Server) -> Self {
+        Self::visit(&format!("http://{}/", server.address())).await
+    }
+
+    pub(crate) async fn visit(url: &str) -> Self {
         let (driver, port) = Driver::start();
         let mut options = json!({
             "args": [
@@ -90,7 +94,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        page.goto(&format!("http://{}/", server.address())).await.unwrap();
+        page.goto(url).await.unwrap();
         Self { page, driver }
     }
 
@@ -146,7 +150,12 @@ impl Browser {
 
     /// Presses a key as the keyboard does: it goes to what has the focus.
     pub(crate) async fn type_key(&self, key: &str, code: u32) {
-        let text = if key == "Enter" { "\r" } else { "" };
+        let text = match key {
+            "Enter" => "\r",
+            // A letter types itself.
+            _ if key.len() == 1 => key,
+            _ => "",
+        };
         for kind in ["keyDown", "keyUp"] {
             let params = json!({
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text

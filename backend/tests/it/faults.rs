@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use actix_web::rt;
 use awc::ws::Message;
 use shared::run::{Next, Span};
-use shared::wire::{AgentMessage, AgentRequest, to_postcard};
+use shared::wire::{AgentMessage, to_postcard};
 
 use crate::afar::{Afar, End, Head, hello, machine, reading, run_of};
 use crate::client::run;
@@ -41,7 +41,7 @@ impl Neighbour {
     }
 
     /// Fails if anything of it is missing.
-    async fn is_unharmed(self, head: &Head) {
+    async fn unharmed(self, head: &Head) {
         self.stop.send(()).unwrap();
         let last = self.reporting.await.unwrap();
         assert!(last > 1);
@@ -76,7 +76,7 @@ fn late_doubled_and_disordered_readings_are_there_once_and_in_order() {
         afar.say(&run_of(1..10)).await;
         afar.held(1..=9).await;
         assert_eq!(head.record("pi-7", 44), (1..=44).collect::<Vec<_>>());
-        neighbour.is_unharmed(&head).await;
+        neighbour.unharmed(&head).await;
     });
 }
 
@@ -100,9 +100,9 @@ fn who_comes_back_is_told_what_is_held() {
         let welcome = loop {
             let mut afar = Afar::connect(head.at(), &token, &machine(HERE)).await;
             afar.say(&hello("afar", "b")).await;
-            match afar.hear().await {
-                Ok(AgentRequest::Welcome(welcome)) => break welcome,
-                other => assert!(begun.elapsed() < SOON, "{other:?}"),
+            match afar.welcome().await {
+                Ok(welcome) => break welcome,
+                Err(end) => assert!(begun.elapsed() < SOON, "{end:?}"),
             }
             rt::time::sleep(Duration::from_millis(200)).await;
         };
@@ -125,7 +125,7 @@ fn says_wrong(what: impl AsyncFnOnce(&mut Afar) + 'static, code: u16, words: &st
         assert_eq!(closed, code, "{why}");
         assert!(why.contains(words), "{why}");
         assert_eq!(head.record("pi-7", 3), [1, 2, 3], "what came before stays");
-        neighbour.is_unharmed(&head).await;
+        neighbour.unharmed(&head).await;
     });
 }
 
@@ -229,7 +229,7 @@ fn who_is_silent_or_slow_is_let_go() {
             assert!((8.0..13.0).contains(&after.as_secs_f64()), "{who}: {after:?}");
             assert_ne!(head.told(who, "state"), "live");
         }
-        neighbour.is_unharmed(&head).await;
+        neighbour.unharmed(&head).await;
     });
 }
 
@@ -257,7 +257,7 @@ async fn slow(at: SocketAddr, token: String) -> Duration {
         let head = [0x82, 0x80 | u8::try_from(hello.len()).unwrap(), 0, 0, 0, 0];
         stream.write_all(&[&head[..], &hello].concat()).unwrap();
         let begun = Instant::now();
-        stream.write_all(&[0x82, 0x80 | 100, 0, 0, 0, 0]).unwrap();
+        stream.write_all(&[0x82, 0xe4, 0, 0, 0, 0]).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
         loop {
             let sent = stream.write_all(&[5]);
@@ -351,7 +351,7 @@ fn a_revoked_node_is_cut_off_within_a_second() {
         assert!(why.contains("the token of node pi-7 was revoked"), "{why}");
         assert_eq!(head.told("pi-7", "state"), "refused");
         assert_eq!(head.told("pi-7", "refusal"), why);
-        neighbour.is_unharmed(&head).await;
+        neighbour.unharmed(&head).await;
     });
 }
 

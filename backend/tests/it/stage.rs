@@ -37,6 +37,8 @@ pub(crate) struct Cast {
     pub(crate) entries: BTreeMap<u32, RosterEntry>,
     /// Nodes that say nothing at present.
     pub(crate) silent: Vec<u32>,
+    /// Nodes that somebody has open.
+    open: Vec<u32>,
     /// What the head says of this browser, as JSON.
     pub(crate) session: &'static str,
 }
@@ -93,11 +95,11 @@ impl Stage {
         let (news, _) = broadcast::channel(64);
         let entries = entries.into_iter().map(|entry| (entry.node, entry)).collect();
         let session = r#"{"may_read":true,"may_write":true,"password_set":true,"plain":false}"#;
-        let cast = Cast { seq: 1, entries, silent: vec![], session };
+        let cast = Cast { seq: 1, entries, silent: vec![], open: vec![], session };
         let play = Arc::new(Play { cast: Mutex::new(cast), news });
-        let served = web::Data::from(play.clone());
+        let shown = web::Data::from(play.clone());
         let server = HttpServer::new(move || {
-            App::new().app_data(served.clone()).default_service(web::to(serve))
+            App::new().app_data(shown.clone()).default_service(web::to(serve))
         })
         .workers(1)
         .disable_signals()
@@ -132,7 +134,7 @@ impl Play {
         let mut cast = self.cast();
         cast.seq += 1;
         let now_ms = now_ms();
-        let silent = cast.silent.clone();
+        let (silent, open) = (cast.silent.clone(), cast.open.clone());
         let mut briefs = Briefs { seq: cast.seq, now_ms, ..Briefs::default() };
         for (number, entry) in &mut cast.entries {
             let speaks = matches!(entry.standing, Standing::Connected { .. });
@@ -141,8 +143,11 @@ impl Play {
                 entry.trace.note(now_ms, brief.share());
                 entry.brief = Some(brief);
                 briefs.rows.push(brief);
-                let news = NodeReading { node: *number, reading: reading(&brief) };
-                self.news.send(FeedMessage::Reading(Box::new(news))).ok();
+                // Of all of them there would be too many to wait.
+                if open.contains(number) {
+                    let news = NodeReading { node: *number, reading: reading(&brief) };
+                    self.news.send(FeedMessage::Reading(Box::new(news))).ok();
+                }
             }
         }
         add(&mut briefs);
@@ -215,6 +220,7 @@ async fn serve(
         }
         "/api/v1/feed" => return follow(&request, body, play),
         "/api/v1/session" => HttpResponse::Ok().content_type("application/json").body(session),
+        "/api/v1/tokens" => HttpResponse::Ok().body("{\"tokens\": []}"),
         _ if path.starts_with("/api/") => {
             let refusal = "{\"error\": \"This head is only played.\"}";
             HttpResponse::build(StatusCode::NOT_FOUND).body(refusal)
@@ -272,6 +278,7 @@ fn follow(
                     match wire::from_postcard(&bytes) {
                         Ok(Some(FeedRequest::Open { node })) => {
                             open.push(node);
+                            play.cast().open.push(node);
                             next = play.opened(node);
                         }
                         Ok(Some(FeedRequest::Close { node })) => open.retain(|one| *one != node),

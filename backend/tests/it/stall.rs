@@ -45,12 +45,12 @@ fn who_stops_reading_gets_the_newest_state_and_holds_nobody_up() {
         let mut other = Follower::json(head.at()).await;
         other.snapshot().await;
         let mut full_kib = None;
-        let (begun, mut heard, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+        let (begun, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
         let mut newest = other.delta().await;
         while begun.elapsed() < STALL {
             newest = other.delta().await;
-            longest = longest.max(heard.elapsed());
-            heard = Instant::now();
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
             if begun.elapsed() > FULL {
                 full_kib.get_or_insert_with(|| resident_kib(head.pid()));
             }

@@ -51,7 +51,7 @@ impl Layout {
             .find(|layout| fits(layout, NAMED_ROW))
             .or_else(|| all().find(|layout| fits(layout, GOOD_ROW)))
             .or_else(|| all().take_while(|layout| layout.step >= LEAST_STEP).last())
-            .map_or_else(|| of(1, 0.0), |layout| layout)
+            .unwrap_or_else(|| of(1, 0.0))
             .scrolling()
     }
 

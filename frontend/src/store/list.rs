@@ -18,8 +18,6 @@ const STANDS_MS: u64 = 5000;
 
 /// See the module.
 pub(super) struct List {
-    /// A signal for each node, in the order of their numbers.
-    beats: RefCell<Vec<(u32, RwSignal<()>)>>,
     entries: RefCell<Rc<Vec<Entry>>>,
     /// The order, or which nodes are in it, changed.
     ordered: RwSignal<()>,
@@ -33,7 +31,6 @@ pub(super) struct List {
 impl List {
     pub(super) fn new() -> Self {
         Self {
-            beats: RefCell::default(),
             entries: RefCell::default(),
             ordered: RwSignal::new(()),
             ordered_ms: Cell::new(0),
@@ -42,42 +39,11 @@ impl List {
             repicked: RwSignal::new(()),
         }
     }
-
-    /// Tells those who show these nodes.
-    pub(super) fn notify(&self, numbers: &[u32]) {
-        let beats = self.beats.borrow();
-        for number in numbers {
-            if let Ok(at) = beats.binary_search_by_key(number, |beat| beat.0) {
-                beats[at].1.notify();
-            }
-        }
-    }
 }
 
 impl Store {
-    /// Follows a node in brief.
-    pub(crate) fn follow_row(self, number: u32) {
-        let beats = self.0.list.beats.borrow();
-        if let Ok(at) = beats.binary_search_by_key(&number, |beat| beat.0) {
-            beats[at].1.track();
-        }
-    }
-
     /// Nodes came or went.
     pub(super) fn relist(self) {
-        let mut beats = self.0.list.beats.borrow_mut();
-        self.rows(|rows| {
-            let mut old = std::mem::take(&mut *beats).into_iter().peekable();
-            for row in rows {
-                while let Some((_, spare)) = old.next_if(|beat| beat.0 < row.number) {
-                    spare.dispose();
-                }
-                let known = old.next_if(|beat| beat.0 == row.number);
-                beats.push(known.unwrap_or_else(|| (row.number, RwSignal::new(()))));
-            }
-            old.for_each(|(_, spare)| spare.dispose());
-        });
-        drop(beats);
         if self.0.list.held.get() && !self.0.list.entries.borrow().is_empty() {
             self.amend();
         } else {

@@ -21,15 +21,15 @@ pub(crate) fn add_adding(page: &Element, store: Store) -> HtmlDialogElement {
     let line = part("line");
     // The node that is waited for.
     let waited: Rc<RefCell<String>> = Rc::default();
-    let (typed, wanted) = (name.clone(), waited.clone());
-    on(&part("add-form"), "submit", move |event| {
+    let (typed, asked) = (name.clone(), waited.clone());
+    on(part("add-form"), "submit", move |event| {
         event.prevent_default();
-        wanted.replace(typed.value());
+        asked.replace(typed.value());
         desk.ask(Call::Create(typed.value()));
     });
     let copied = line.clone();
     let button = part("copy");
-    on(&button.clone(), "click", move |_| {
+    on(button.clone(), "click", move |_| {
         let text = copied.text_content().unwrap_or_default();
         // Where there is no clipboard, as over plain HTTP, the line is there to be selected.
         if let Some(selection) = window().get_selection().ok().flatten() {

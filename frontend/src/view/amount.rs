@@ -14,7 +14,8 @@ pub(crate) struct Amount {
     number: Element,
     unit: Element,
     scale: Cell<Option<Scale>>,
-    shown: Cell<Option<Option<u64>>>,
+    shown: Cell<Option<u64>>,
+    is_shown: Cell<bool>,
 }
 
 impl Amount {
@@ -28,7 +29,14 @@ impl Amount {
         set(&place, "class", "amount");
         set(&place, "tabindex", "0");
         let (number, unit) = (add(&place, "span", ""), add(&place, "span", "unit"));
-        Self { place, number, unit, scale: Cell::new(None), shown: Cell::new(None) }
+        Self {
+            place,
+            number,
+            unit,
+            scale: Cell::new(None),
+            shown: Cell::new(None),
+            is_shown: Cell::new(false),
+        }
     }
 
     /// Says where it comes from: keys, files and formula.
@@ -39,7 +47,7 @@ impl Amount {
 
     /// Shows it.
     pub(crate) fn show(&self, bytes: Option<u64>) {
-        if self.shown.replace(Some(bytes)) == Some(bytes) {
+        if self.shown.replace(bytes) == bytes && self.is_shown.replace(true) {
             return;
         }
         let Some(bytes) = bytes else {

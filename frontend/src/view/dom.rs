@@ -2,6 +2,8 @@
 //! come and go. A component for each would make the page larger and slower than it is worth. Texts are
 //! always set as text, never parsed.
 
+use std::cell::{Cell, RefCell};
+
 use leptos::prelude::*;
 use leptos::wasm_bindgen::closure::Closure;
 use leptos::wasm_bindgen::{JsCast, JsValue};
@@ -97,6 +99,47 @@ pub(crate) fn style(element: &Element, property: &str, value: &str) {
 /// Gives an element its share of its parent's width.
 pub(crate) fn widen(element: &Element, share: f64) {
     style(element, "width", &(shared::units::fixed(share * 100.0, 3) + "%"));
+}
+
+/// A place whose text, classes and width are remembered: what stays the same costs nothing, not even a
+/// look at the page.
+pub(crate) struct Spot {
+    element: Element,
+    text: RefCell<String>,
+    class: Cell<&'static str>,
+    /// In thousandths.
+    share: Cell<i32>,
+}
+
+impl Spot {
+    /// A new place, of which nothing is remembered yet.
+    pub(crate) fn at(element: Element) -> Self {
+        let (text, share) = (RefCell::default(), Cell::new(-1));
+        Self { element, text, class: Cell::new("?"), share }
+    }
+
+    /// Sets its text.
+    pub(crate) fn show(&self, text: &str) {
+        if *self.text.borrow() != text {
+            self.element.set_text_content(Some(text));
+            self.text.replace(text.into());
+        }
+    }
+
+    /// Sets its classes.
+    pub(crate) fn dress(&self, class: &'static str) {
+        if self.class.replace(class) != class {
+            self.element.set_class_name(class);
+        }
+    }
+
+    /// Gives it its share of its parent's width, to the thousandth.
+    pub(crate) fn widen(&self, share: f64) {
+        let share = (share * 1000.0).round() as i32;
+        if self.share.replace(share) != share {
+            widen(&self.element, f64::from(share) / 1000.0);
+        }
+    }
 }
 
 /// Moves the focus to an element.

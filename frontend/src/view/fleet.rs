@@ -95,7 +95,7 @@ fn add_toolbar(root: &Element, store: Store, view: View) {
         }
     });
     let cleared = filter.clone();
-    on(&part("clear"), "click", move |_| {
+    on(part("clear"), "click", move |_| {
         cleared.set_value("");
         adjust(store, |route| route.order.filter.clear());
     });

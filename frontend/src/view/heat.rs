@@ -188,7 +188,8 @@ impl Heat {
         for column in 0..layout.columns {
             let (x, _) = layout.at(column * layout.rows);
             let (x, wide) = ((x + layout.name) * density, steps * layout.step * density);
-            let high = layout.height() * density;
+            let rows = layout.rows.min(layout.count.saturating_sub(column * layout.rows)) as f64;
+            let high = rows * layout.row * density;
             large.clear_rect(x, 0.0, wide, high);
             large
                 .draw_image_with_html_canvas_element_and_sw_and_sh_and_dx_and_dy_and_dw_and_dh(
@@ -196,7 +197,7 @@ impl Heat {
                     column as f64 * steps,
                     0.0,
                     steps,
-                    layout.rows as f64,
+                    rows,
                     x,
                     0.0,
                     wide,
@@ -245,9 +246,8 @@ impl Heat {
                 let beside = layout.step_from(place, 1, 0);
                 (beside, if beside == place { 0 } else { last })
             }
-            "Home" => (0, 0),
+            "Home" | "ArrowDown" | "ArrowUp" | "ArrowLeft" | "ArrowRight" | "j" | "k" => (0, 0),
             "End" => (layout.count.saturating_sub(1), 0),
-            "ArrowDown" | "ArrowUp" | "ArrowLeft" | "ArrowRight" | "j" | "k" => (0, 0),
             _ => return,
         };
         event.prevent_default();

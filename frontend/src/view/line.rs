@@ -1,6 +1,6 @@
 //! One line of the list: a node in brief.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use leptos::wasm_bindgen::JsCast as _;
@@ -11,24 +11,26 @@ use shared::units::{fixed, human, percent, span};
 use shared::window::SPAN_MS;
 
 use super::canvas::Canvas;
-use super::dom::{dress, find, follow, on, reveal, set, show, stamp, widen};
+use super::dom::{Spot, find, follow, on, set, stamp};
 use super::paint::{density, fit, token};
 use crate::chart::timeline::Surface as _;
 use crate::fleet::row::{Row, slots};
 use crate::route::{Place, Route};
 use crate::store::Store;
 
-/// Colours of sparklines, read from the theme once for all lines.
+/// Colours and size of sparklines, asked for once for all lines.
 #[derive(Default)]
 pub(super) struct Ink {
     available: String,
     grid: String,
+    /// In device pixels; known once one is in the page.
+    size: Cell<Option<(f64, f64)>>,
 }
 
 impl Ink {
     /// The theme's.
     pub(super) fn of_theme() -> Self {
-        Self { available: token("--c-available"), grid: token("--line") }
+        Self { available: token("--c-available"), grid: token("--line"), size: Cell::new(None) }
     }
 }
 
@@ -36,53 +38,68 @@ impl Ink {
 struct Line {
     store: Store,
     number: u32,
-    root: Element,
-    host: Element,
+    root: Spot,
+    host: Spot,
     pick: HtmlInputElement,
-    cells: [Element; 10],
+    state: Spot,
+    word: Spot,
+    more: Spot,
+    give: Spot,
+    give_of: Spot,
+    whole: Spot,
+    used: Spot,
+    rest: Spot,
+    swap: Spot,
+    pressure: Spot,
+    temperature: Spot,
+    seen: Spot,
     spark: HtmlCanvasElement,
     ink: Rc<RefCell<Ink>>,
     /// What the sparkline shows: its steps, and when they end.
     drawn: RefCell<(u64, Trace)>,
+    is_shown: Cell<bool>,
 }
 
 /// A line for a node, which follows it.
 pub(super) fn add_line(store: Store, number: u32, ink: &Rc<RefCell<Ink>>) -> Element {
     let root = stamp("t-line");
-    let part = |name| find(&root, name);
+    let spot = |name| Spot::at(find(&root, name));
     let line = Line {
         store,
         number,
-        host: part("host"),
-        pick: part("pick").unchecked_into(),
-        cells: [
-            part("state"),
-            part("word"),
-            part("trouble"),
-            part("give"),
-            part("give-of"),
-            part("swap"),
-            part("pressure"),
-            part("temperature"),
-            part("seen"),
-            part("whole"),
-        ],
-        spark: part("spark").unchecked_into(),
+        host: spot("host"),
+        pick: find(&root, "pick").unchecked_into(),
+        state: spot("state"),
+        word: spot("word"),
+        more: spot("trouble"),
+        give: spot("give"),
+        give_of: spot("give-of"),
+        whole: spot("whole"),
+        used: spot("used"),
+        rest: spot("rest"),
+        swap: spot("swap"),
+        pressure: spot("pressure"),
+        temperature: spot("temperature"),
+        seen: spot("seen"),
+        spark: find(&root, "spark").unchecked_into(),
         ink: ink.clone(),
         drawn: RefCell::default(),
-        root: root.clone(),
+        is_shown: Cell::new(false),
+        root: Spot::at(root.clone()),
     };
     let Some(row) = store.row(number) else { return root };
     let route = Route { place: Place::Node(row.id.as_str().into()), ..Route::default() };
     set(&find(&root, "name"), "href", &route.address());
+    set(&line.pick, "aria-label", &["Compare ", row.name()].concat());
     set(&root, "data-node", row.id.as_str());
     on(&line.pick, "change", move |_| store.pick(&row.id));
-    let bars = (find(&root, "used"), find(&root, "rest"));
     follow(move || {
-        store.follow_row(number);
+        // All of them change every second, and only those in sight are made: one signal does for all.
         store.beat();
-        if let Some(row) = store.row(line.number) {
-            line.show(&row, &bars);
+        store.route();
+        let is_new = !line.is_shown.replace(true);
+        if let Some(row) = store.row(line.number).filter(|_| is_new || !store.is_frozen()) {
+            line.show(&row);
         }
     });
     root
@@ -119,65 +136,53 @@ pub(super) fn class(condition: Condition) -> &'static str {
 }
 
 impl Line {
-    fn show(&self, row: &Row, (used, rest): &(Element, Element)) {
+    fn show(&self, row: &Row) {
         let head_ms = self.store.head_ms();
         let by_share = self.store.route().by_share;
-        let [state, word, trouble, give, give_of, swap, pressure, temperature, seen, whole] =
-            &self.cells;
-        show(&self.host, row.name());
+        self.host.show(row.name());
         let is_picked = self.store.picked().contains(&row.id);
         self.pick.set_checked(is_picked);
-        set(&self.pick, "aria-label", &["Compare ", row.name()].concat());
         let (condition, since_ms) = row.condition(head_ms);
-        dress(state, class(condition));
-        show(word, condition.name());
+        self.state.dress(class(condition));
+        self.word.show(condition.name());
         let is_old = !matches!(condition, Condition::Live | Condition::Late);
         let is_wrong = !is_old && !row.trouble().is_empty();
-        dress(trouble, if is_wrong { "wrong" } else { "" });
+        self.more.dress(if is_wrong { "wrong" } else { "" });
         let since = since(condition, head_ms.saturating_sub(since_ms));
-        show(trouble, if is_wrong { row.trouble() } else { &since });
-        dress(
-            &self.root,
-            match (is_old, is_picked) {
-                (true, true) => "line old picked",
-                (true, false) => "line old",
-                (false, true) => "line picked",
-                (false, false) => "line",
-            },
-        );
+        self.more.show(if is_wrong { row.trouble() } else { &since });
+        self.root.dress(match (is_old, is_picked) {
+            (true, true) => "line old picked",
+            (true, false) => "line old",
+            (false, true) => "line picked",
+            (false, false) => "line",
+        });
         let brief = row.current(head_ms);
         let of = |text: Option<String>| text.unwrap_or_else(|| "—".into());
         let available = brief.and_then(|brief| brief.available_kib);
         let share = brief.and_then(|brief| brief.share());
-        show(give, &of(if by_share { share.map(percent) } else { available.map(kib) }));
-        show(give_of, &brief.map_or_else(String::new, |brief| total(&brief)));
-        let largest = self.store.largest_kib().max(1) as f64;
-        let (wide, share) = brief.map_or((0.0, 0.0), |brief| {
-            let wide = if by_share { 1.0 } else { brief.total_kib as f64 / largest };
-            (wide, share.unwrap_or(0.0))
-        });
-        reveal(whole, brief.is_some());
-        widen(whole, wide);
-        widen(used, if brief.is_some() { 1.0 - share } else { 0.0 });
-        widen(rest, share);
-        show(swap, &of(brief.map(|brief| swap_of(&brief))));
+        self.give.show(&of(if by_share { share.map(percent) } else { available.map(kib) }));
+        self.give_of.show(&brief.map_or_else(String::new, |brief| total(&brief)));
+        self.whole.dress(if brief.is_some() { "whole" } else { "gone" });
+        if let Some(brief) = brief {
+            let largest = self.store.largest_kib().max(1) as f64;
+            let share = share.unwrap_or(0.0);
+            self.whole.widen(if by_share { 1.0 } else { brief.total_kib as f64 / largest });
+            self.used.widen(1.0 - share);
+            self.rest.widen(share);
+        }
+        self.swap.show(&of(brief.map(|brief| swap_of(&brief))));
         let waited = brief.and_then(|brief| brief.pressure);
-        show(pressure, &of(waited.map(|permille| percent(f64::from(permille) / 1000.0))));
-        dress(
-            pressure,
-            match waited {
-                Some(100..) => "cell wrong",
-                Some(10..) => "cell strained",
-                _ => "cell",
-            },
-        );
+        self.pressure.show(&of(waited.map(|permille| percent(f64::from(permille) / 1000.0))));
+        self.pressure.dress(match waited {
+            Some(100..) => "cell wrong",
+            Some(10..) => "cell strained",
+            _ => "cell",
+        });
         let degrees = brief.and_then(|brief| brief.temperature);
-        show(
-            temperature,
-            &of(degrees.map(|tenths| fixed(f64::from(tenths) / 10.0, 1) + "\u{a0}°C")),
-        );
+        let celsius = |tenths| fixed(f64::from(tenths) / 10.0, 1) + "\u{a0}°C";
+        self.temperature.show(&of(degrees.map(celsius)));
         let ago = |at_ms: u64| [&span(head_ms.saturating_sub(at_ms) / 1000), " ago"].concat();
-        show(seen, &row.brief.map_or("never".into(), |brief| ago(brief.at_ms)));
+        self.seen.show(&row.brief.map_or("never".into(), |brief| ago(brief.at_ms)));
         self.paint(row, head_ms);
     }
 
@@ -194,9 +199,14 @@ impl Line {
             ["At least ", &least, " was available in the last five minutes"].concat()
         });
         set(&self.spark, "aria-label", &told);
-        let (width, height) = fit(&self.spark);
+        let ink = self.ink.borrow();
+        let (width, height) = ink.size.get().unwrap_or_else(|| fit(&self.spark));
+        ink.size.set(Some((width, height)));
+        // Which also clears it.
+        self.spark.set_width(width as u32);
+        self.spark.set_height(height as u32);
         let Some(mut canvas) = Canvas::of(&self.spark) else { return };
-        let (density, ink) = (density(), self.ink.borrow());
+        let density = density();
         let begin_ms = head_ms.saturating_sub(SPAN_MS);
         let x = |at_ms: u64| {
             at_ms.saturating_sub(begin_ms) as f64 / (SPAN_MS + Trace::STEP_MS) as f64 * width

@@ -30,15 +30,17 @@ pub(crate) fn add_node(place: &Element, store: Store, node: &Node) {
     add_who(&root, store, node);
     add_tools(&root, node);
     add_token(&root, store, node);
-    let up = find(&root, "up");
+    let (up, add) = (find(&root, "up"), find(&root, "add"));
     set(&up, "href", &store.home().address());
     follow(move || {
         store.beat();
-        reveal(&up, store.rows(<[_]>::len) > 1);
+        let is_alone = store.rows(<[_]>::len) == 1;
+        reveal(&up, !is_alone);
+        reveal(&add, is_alone);
     });
     // The canvas has a size once it is in the page.
     put(place, &root);
-    add_timeline(&root, store, node)
+    add_timeline(&root, store, node);
 }
 
 fn add_headline(root: &Element, node: &Node) {

@@ -13,7 +13,7 @@ pub(crate) fn add_status(page: &Element, store: Store) {
     let (line, words) = (find(page, "status"), find(page, "status-words"));
     let (banner, detail) = (find(page, "banner"), find(page, "banner-words"));
     let outdated = find(page, "outdated");
-    on(&find(page, "reload"), "click", |_| {
+    on(find(page, "reload"), "click", |_| {
         // A page that cannot be reloaded stays as it is.
         window().location().reload().ok();
     });

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::process;
 use crate::swarm::{self, Scratch};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const NODES: u32 = 1000;
@@ -29,46 +29,58 @@ const MOST_NODES: u32 = 18_000;
 const COMPARED_S: u32 = 20;
 
 /// Adds all rows; without `carried` all but how many nodes a head carries.
-pub(super) fn measure_all(rows: &mut Vec<Row>, binary: &Path, short: bool, carried: bool) {
+pub(super) fn measure_all(
+    rows: &mut Vec<Row>,
+    headroom: &Path,
+    short: bool,
+    carried: bool,
+) -> Result<()> {
+    let of = &Programs { headroom, swarm: swarm::build()? };
     let (seconds, stall) = if short { (30, 10) } else { (300, 60) };
     let what = format!("head with {NODES} nodes over {seconds} s");
-    measure(rows, &what, || thousand(binary, seconds, stall));
-    measure(rows, "the same in JSON", || in_json(binary));
-    measure(rows, "the same over TLS", || over_tls(binary));
+    measure(rows, &what, || thousand(of, seconds, stall));
+    measure(rows, "the same in JSON", || in_json(of));
+    measure(rows, "the same over TLS", || over_tls(of));
     if carried {
         let seconds = if short { 10 } else { 20 };
-        measure(rows, "nodes that a head carries", || carries(binary, seconds));
+        measure(rows, "nodes that a head carries", || carries(of, seconds));
     }
+    Ok(())
+}
+
+/// What is measured, and what loads it.
+struct Programs<'a> {
+    headroom: &'a Path,
+    swarm: PathBuf,
 }
 
 /// A head with data of its own, what it held before any node was known, and the generator.
-struct Bench {
+struct Bench<'a> {
+    programs: &'a Programs<'a>,
     head: Program,
     alone_kib: u64,
     scratch: Scratch,
-    swarm: std::path::PathBuf,
     tls: bool,
 }
 
-impl Bench {
-    fn start(binary: &Path, tls: bool) -> Result<Self> {
-        let swarm = swarm::build()?;
+impl<'a> Bench<'a> {
+    fn start(programs: &'a Programs<'a>, tls: bool) -> Result<Self> {
         let scratch = Scratch::new("cluster")?;
         let dir = scratch.path().display().to_string();
         let mut args = vec!["--data-dir", &dir, "--max-connections", "40000"];
         if tls {
             args.extend(["--tls", "--anonymous-read"]);
         }
-        let head = Program::start_with(binary, &args)?;
+        let head = Program::start_with(programs.headroom, &args)?;
         let alone_kib = head.resident_kib()?;
-        Ok(Self { head, alone_kib, scratch, swarm, tls })
+        Ok(Self { programs, head, alone_kib, scratch, tls })
     }
 
     /// Lets a swarm live for so long, with more arguments: what it found out.
-    fn run(&self, binary: &Path, nodes: u32, seconds: u32, more: &[&str]) -> Result<Value> {
-        let tokens = swarm::tokens(binary, self.scratch.path(), nodes)?;
+    fn run(&self, nodes: u32, seconds: u32, more: &[&str]) -> Result<Value> {
+        let tokens = swarm::tokens(self.programs.headroom, self.scratch.path(), nodes)?;
         let scheme = if self.tls { "https" } else { "http" };
-        let mut command = Command::new(&self.swarm);
+        let mut command = Command::new(&self.programs.swarm);
         command.args(["--head", &format!("{scheme}://127.0.0.1:{}", self.head.port)]);
         command.args(["--nodes", &nodes.to_string(), "--seconds", &seconds.to_string()]);
         command.args(["--head-pid", &self.head.pid().to_string(), "--json", "--tokens"]);
@@ -112,10 +124,10 @@ fn latency(report: &Value, of: &str) -> Result<(u64, String)> {
     Ok((p99 as u64, format!("{p50} ms, {p99} ms")))
 }
 
-fn thousand(binary: &Path, seconds: u32, stall: u32) -> Result<Vec<Row>> {
-    let bench = Bench::start(binary, false)?;
+fn thousand(programs: &Programs<'_>, seconds: u32, stall: u32) -> Result<Vec<Row>> {
+    let bench = Bench::start(programs, false)?;
     let more = ["--follow", "--stall", &stall.to_string()];
-    let report = bench.run(binary, NODES, seconds, &more)?;
+    let report = bench.run(NODES, seconds, &more)?;
     let grown = number(&report, "/head/resident_kib")? - bench.alone_kib as f64;
     let each_kib = grown / f64::from(NODES);
     let (wire, on_the_wire) = bytes(&report)?;
@@ -126,7 +138,7 @@ fn thousand(binary: &Path, seconds: u32, stall: u32) -> Result<Vec<Row>> {
     let budget = format!("p99 {LATENCY_MS} ms");
     let own = number(&report, "/own_cpu")?;
     // The record reaches back five minutes.
-    let filled = if seconds < 300 { ", and it still fills" } else { "" };
+    let filled = if seconds < 300 { ", still filling" } else { "" };
     Ok(vec![
         Row::told(
             &format!("{NODES} nodes at 1 Hz over {seconds} s: head"),
@@ -134,8 +146,8 @@ fn thousand(binary: &Path, seconds: u32, stall: u32) -> Result<Vec<Row>> {
             &format!("(the generator {own:.1} %)"),
         ),
         Row::new(
-            &format!("the same, memory for each node{filled}"),
-            format!("{each_kib:.1} KiB"),
+            "the same, memory for each node",
+            format!("{each_kib:.1} KiB{filled}"),
             format!("{NODE_KIB} KiB"),
             each_kib <= NODE_KIB,
         ),
@@ -167,17 +179,17 @@ fn thousand(binary: &Path, seconds: u32, stall: u32) -> Result<Vec<Row>> {
     ])
 }
 
-fn in_json(binary: &Path) -> Result<Vec<Row>> {
-    let bench = Bench::start(binary, false)?;
-    let report = bench.run(binary, NODES, COMPARED_S, &["--encoding", "json"])?;
+fn in_json(programs: &Programs<'_>) -> Result<Vec<Row>> {
+    let bench = Bench::start(programs, false)?;
+    let report = bench.run(NODES, COMPARED_S, &["--encoding", "json"])?;
     let (_, on_the_wire) = bytes(&report)?;
     let note = format!("(head {})", cpu(&report)?);
     Ok(vec![Row::told("agent to head, a second, JSON", on_the_wire, &note)])
 }
 
-fn over_tls(binary: &Path) -> Result<Vec<Row>> {
-    let bench = Bench::start(binary, true)?;
-    let report = bench.run(binary, NODES, COMPARED_S, &["--follow"])?;
+fn over_tls(programs: &Programs<'_>) -> Result<Vec<Row>> {
+    let bench = Bench::start(programs, true)?;
+    let report = bench.run(NODES, COMPARED_S, &["--follow"])?;
     let (_, on_the_wire) = bytes(&report)?;
     let (_, spread) = latency(&report, "/latency")?;
     let note = format!("(head {}, {spread})", cpu(&report)?);
@@ -185,15 +197,17 @@ fn over_tls(binary: &Path) -> Result<Vec<Row>> {
 }
 
 /// Half as many nodes more each time, until a frame is late.
-fn carries(binary: &Path, seconds: u32) -> Result<Vec<Row>> {
-    let (mut nodes, mut carried, mut last) = (NODES, 0, String::new());
+fn carries(programs: &Programs<'_>, seconds: u32) -> Result<Vec<Row>> {
+    let (mut nodes, mut carried) = (NODES, 0);
+    let (mut last, mut then) = (String::new(), String::new());
     while nodes <= MOST_NODES {
-        let bench = Bench::start(binary, false)?;
-        let report = match bench.run(binary, nodes, seconds, &["--follow"]) {
+        let bench = Bench::start(programs, false)?;
+        let report = match bench.run(nodes, seconds, &["--follow"]) {
             Ok(report) => report,
             // So many are too many, one way or the other.
             Err(error) => {
                 eprintln!("{nodes} nodes: {error}");
+                then = format!("({nodes}: not all could connect)");
                 break;
             }
         };
@@ -201,21 +215,21 @@ fn carries(binary: &Path, seconds: u32) -> Result<Vec<Row>> {
         let sent = number(&report, "/sent")?;
         // A generator that cannot keep up would make the head look good.
         if p99 > LATENCY_MS || sent < f64::from(nodes) * 0.95 {
+            then = format!("({nodes}: p99 {p99} ms, {sent:.0} readings/s)");
             break;
         }
-        let own = number(&report, "/own_cpu")?;
-        last = format!("(p99 {p99} ms; head {}, generator {own:.0} %)", cpu(&report)?);
+        let (head, own) = (number(&report, "/head/cpu")?, number(&report, "/own_cpu")?);
+        last = format!("p99 {p99} ms, CPU {head:.0} + {own:.0} %");
         carried = nodes;
         nodes = nodes * 3 / 2;
     }
-    println!("{last}");
     Ok(vec![
         Row::new(
-            "nodes that head and generator carry",
+            "nodes that head and generator carry here",
             format!("{carried}"),
             format!("{CARRIED}"),
             carried >= CARRIED,
         ),
-        Row::told("the same", last, ""),
+        Row::told("the same", last, &then),
     ])
 }
