@@ -125,12 +125,14 @@ pub fn pressure_memory(
 /// `/proc/zoneinfo`: sums over all zones of all nodes, in bytes. `low` is the sum of the low marks;
 /// `reserve` is what the kernel calls totalreserve: of each zone its high mark and the largest number of
 /// its `protection`, but no more than the zone manages (`mm/page_alloc.c`,
-/// `calculate_totalreserve_pages`). Empty zones count too, as they do in the kernel.
+/// `calculate_totalreserve_pages`). Empty zones count too, as they do in the kernel. The boost that marks
+/// get for a while when memory is fragmented is in what is printed, and not in totalreserve.
 pub fn zoneinfo(text: &[u8], sample: &mut Sample, page_size: u64) {
     #[derive(Default)]
     struct Zone {
         low: Option<u64>,
         high: Option<u64>,
+        boost: Option<u64>,
         protection: Option<u64>,
         managed: Option<u64>,
         present: Option<u64>,
@@ -143,6 +145,7 @@ pub fn zoneinfo(text: &[u8], sample: &mut Sample, page_size: u64) {
             reserve =
                 reserve.zip(zone.high.zip(zone.protection)).and_then(|(sum, (high, kept))| {
                     let most = zone.managed.or(zone.present)?;
+                    let high = high.saturating_sub(zone.boost.unwrap_or(0));
                     sum.checked_add(high.checked_add(kept)?.min(most))
                 });
         }
@@ -157,6 +160,7 @@ pub fn zoneinfo(text: &[u8], sample: &mut Sample, page_size: u64) {
         let slot = match words.next() {
             Some(b"low") => &mut zone.low,
             Some(b"high") => &mut zone.high,
+            Some(b"boost") => &mut zone.boost,
             Some(b"managed") => &mut zone.managed,
             Some(b"present") => &mut zone.present,
             Some(b"protection:") => {

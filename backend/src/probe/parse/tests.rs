@@ -106,6 +106,11 @@ fn marks_are_summed_over_zones() {
     zoneinfo(b"Node 0, zone DMA\n  low 2\n", &mut sample, 1000);
     assert_eq!(sample.get(Field::ZoneLow), Some(2000));
     assert_eq!(sample.get(Field::ZoneReserve), None);
+    let boosted =
+        b"Node 0, zone Normal\n boost 5\n low 8\n high 9\n managed 99\n protection: (0)\n";
+    zoneinfo(boosted, &mut sample, 1000);
+    assert_eq!(sample.get(Field::ZoneLow), Some(8000));
+    assert_eq!(sample.get(Field::ZoneReserve), Some(4000), "the boost is not held back");
     zoneinfo(b"nothing", &mut sample, 1000);
     assert_eq!((sample.get(Field::ZoneLow), sample.get(Field::ZoneReserve)), (None, None));
 }
