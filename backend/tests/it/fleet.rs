@@ -51,6 +51,15 @@ async fn becomes(browser: &Browser, what: &str, script: &str) {
 fn nodes_are_sorted_filtered_grouped_and_opened_by_keyboard() {
     on_stage(ten(), "/", async |_, browser| {
         assert_eq!(names(browser).await[..3], ["pi-0", "pi-1", "pi-2"]);
+        let bare = "return [...document.querySelectorAll('[data-name=spark]')].filter(canvas => {
+            const copy = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+            copy.drawImage(canvas, 0, 0);
+            const half = copy.getImageData(0, 0, canvas.width, canvas.height - 3).data;
+            return !half.some(byte => byte > 0);
+          }).length";
+        browser
+            .wait("all have a line of their past", SOON, || async { browser.run(bare).await == 0 })
+            .await;
         let sorted = "return document.querySelector('[aria-sort=descending] button')?.dataset.sort";
         browser.press("s").await;
         browser.press("s").await;

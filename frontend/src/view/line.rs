@@ -34,10 +34,13 @@ impl Ink {
     }
 }
 
-/// Places in a line.
-struct Line {
+/// A line of the list, and its places.
+pub(super) struct Line {
     store: Store,
-    number: u32,
+    number: Cell<u32>,
+    /// All of it.
+    pub(super) element: Element,
+    name: Element,
     root: Spot,
     host: Spot,
     pick: HtmlInputElement,
@@ -61,12 +64,13 @@ struct Line {
 }
 
 /// A line for a node, which follows it.
-pub(super) fn add_line(store: Store, number: u32, ink: &Rc<RefCell<Ink>>) -> Element {
+pub(super) fn add_line(store: Store, number: u32, ink: &Rc<RefCell<Ink>>) -> Rc<Line> {
     let root = stamp("t-line");
     let spot = |name| Spot::at(find(&root, name));
-    let line = Line {
+    let line = Rc::new(Line {
         store,
-        number,
+        number: Cell::new(number),
+        name: find(&root, "name"),
         host: spot("host"),
         pick: find(&root, "pick").unchecked_into(),
         state: spot("state"),
@@ -86,23 +90,25 @@ pub(super) fn add_line(store: Store, number: u32, ink: &Rc<RefCell<Ink>>) -> Ele
         drawn: RefCell::default(),
         is_shown: Cell::new(false),
         root: Spot::at(root.clone()),
-    };
-    let Some(row) = store.row(number) else { return root };
-    let route = Route { place: Place::Node(row.id.as_str().into()), ..Route::default() };
-    set(&find(&root, "name"), "href", &route.address());
-    set(&line.pick, "aria-label", &["Compare ", row.name()].concat());
-    set(&root, "data-node", row.id.as_str());
-    on(&line.pick, "change", move |_| store.pick(&row.id));
+        element: root,
+    });
+    let picked = line.clone();
+    on(&line.pick, "change", move |_| {
+        if let Some(row) = store.row(picked.number.get()) {
+            store.pick(&row.id);
+        }
+    });
+    // At once: a link without an address takes no focus.
+    line.refresh();
+    let shown = line.clone();
     follow(move || {
         // All of them change every second, and only those in sight are made: one signal does for all.
         store.beat();
         store.route();
-        let is_new = !line.is_shown.replace(true);
-        if let Some(row) = store.row(line.number).filter(|_| is_new || !store.is_frozen()) {
-            line.show(&row);
-        }
+        store.picked();
+        shown.refresh();
     });
-    root
+    line
 }
 
 /// How a state is said in a line, with since when.
@@ -136,6 +142,30 @@ pub(super) fn class(condition: Condition) -> &'static str {
 }
 
 impl Line {
+    /// Shows another node from now on: that costs less than a new line.
+    pub(super) fn turn_to(&self, number: u32) {
+        self.number.set(number);
+        self.is_shown.set(false);
+        self.refresh();
+    }
+
+    /// Shows what is new of its node. While numbers are held still, that is only a node that it has not
+    /// shown yet.
+    fn refresh(&self) {
+        let is_new = !self.is_shown.get();
+        let Some(row) = self.store.row(self.number.get()) else { return };
+        if is_new {
+            self.is_shown.set(true);
+            let place = Place::Node(row.id.as_str().into());
+            set(&self.name, "href", &Route { place, ..Route::default() }.address());
+            set(&self.pick, "aria-label", &["Compare ", row.name()].concat());
+            set(&self.element, "data-node", row.id.as_str());
+        }
+        if is_new || !self.store.is_frozen() {
+            self.show(&row);
+        }
+    }
+
     fn show(&self, row: &Row) {
         let head_ms = self.store.head_ms();
         let by_share = self.store.route().by_share;
@@ -192,6 +222,13 @@ impl Line {
         if *self.drawn.borrow() == (end_ms, row.trace.clone()) {
             return;
         }
+        let ink = self.ink.borrow();
+        let size = ink.size.get().unwrap_or_else(|| fit(&self.spark));
+        if size.0 == 0.0 {
+            // It is not in the page yet.
+            return;
+        }
+        ink.size.set(Some(size));
         self.drawn.replace((end_ms, row.trace.clone()));
         let least = row.trace.shares().iter().filter(|&&share| share != Trace::UNKNOWN).min();
         let told = least.map_or("Nothing is known of the last five minutes".into(), |&least| {
@@ -199,9 +236,7 @@ impl Line {
             ["At least ", &least, " was available in the last five minutes"].concat()
         });
         set(&self.spark, "aria-label", &told);
-        let ink = self.ink.borrow();
-        let (width, height) = ink.size.get().unwrap_or_else(|| fit(&self.spark));
-        ink.size.set(Some((width, height)));
+        let (width, height) = size;
         // Which also clears it.
         self.spark.set_width(width as u32);
         self.spark.set_height(height as u32);

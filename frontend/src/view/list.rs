@@ -9,7 +9,7 @@ use shared::units::human;
 
 use super::dom::{add, all, around, find, focus, follow, get, on, put, set, show, stamp, style};
 use super::go::{adjust, is_on_control, key_of};
-use super::line::{Ink, add_line};
+use super::line::{Ink, Line, add_line};
 use super::paint::token;
 use crate::fleet::order::Column;
 use crate::fleet::totals::Totals;
@@ -20,6 +20,8 @@ use crate::store::{Entry, Store};
 struct Made {
     entry: Entry,
     element: Element,
+    /// What shows its node, if it is a node's.
+    line: Option<Rc<Line>>,
     top: Cell<u32>,
     /// Ends what follows the node when it is dropped.
     _owner: Owner,
@@ -138,13 +140,31 @@ impl List {
         let height = window().inner_height().ok().and_then(|it| it.as_f64()).unwrap_or(0.0);
         let mut old = self.made.take();
         let mut made = Vec::new();
-        for index in visible(&tops, scrolled, height) {
-            let Some(entry) = entries.get(index) else { continue };
-            // The count in a group's head may change, its head stays.
+        let range = visible(&tops, scrolled, height);
+        let wanted = entries.get(range.clone()).unwrap_or_default();
+        // Lines that are in sight no more show other nodes, but for one that somebody is at.
+        let is_spare = |made: &Made| {
+            made.line.is_some()
+                && !wanted.contains(&made.entry)
+                && !made.element.matches(":focus-within").unwrap_or(false)
+        };
+        for (index, entry) in range.zip(wanted) {
             let known = old.iter().position(|made| made.entry == *entry);
-            let line = match known {
-                Some(at) => old.swap_remove(at),
-                None => self.make(entry, index),
+            let line = match (known, entry) {
+                (Some(at), _) => old.swap_remove(at),
+                (None, Entry::Node(number)) => match old.iter().position(is_spare) {
+                    Some(at) => {
+                        let mut spare = old.swap_remove(at);
+                        spare.entry = entry.clone();
+                        spare.element.remove();
+                        if let Some(line) = &spare.line {
+                            untrack(|| line.turn_to(*number));
+                        }
+                        spare
+                    }
+                    None => self.make(entry, index),
+                },
+                (None, Entry::Group(..)) => self.make(entry, index),
             };
             if line.top.replace(tops[index]) != tops[index] {
                 let moved = ["translateY(", &tops[index].to_string(), "px)"].concat();
@@ -157,21 +177,26 @@ impl List {
             spare.element.remove();
         }
         // Whoever reads the page line by line, or tabs through it, meets them in order.
-        let there = self.lines.children();
-        for (index, line) in made.iter().enumerate() {
-            let present = there.item(index as u32);
-            if present.as_ref() != Some(&line.element) {
-                self.lines.insert_before(&line.element, present.as_deref()).ok();
+        let mut next: Option<&Element> = None;
+        for line in made.iter().rev() {
+            let is_there = line.element.parent_element().is_some()
+                && line.element.next_element_sibling().as_ref() == next;
+            if !is_there {
+                self.lines.insert_before(&line.element, next.map(AsRef::as_ref)).ok();
             }
+            next = Some(&line.element);
         }
         self.made.replace(made);
     }
 
     fn make(&self, entry: &Entry, index: usize) -> Made {
         let owner = self.owner.with(Owner::new);
-        let element = untrack(|| {
+        let (element, line) = untrack(|| {
             owner.with(|| match entry {
-                Entry::Node(number) => add_line(self.store, *number, &self.ink),
+                Entry::Node(number) => {
+                    let line = add_line(self.store, *number, &self.ink);
+                    (line.element.clone(), Some(line))
+                }
                 Entry::Group(value, count) => {
                     let members = self.store.entries();
                     let members = members[index + 1..].iter().take(*count);
@@ -179,11 +204,11 @@ impl List {
                         Entry::Node(number) => Some(*number),
                         Entry::Group(..) => None,
                     });
-                    add_group(self.store, value, numbers.collect())
+                    (add_group(self.store, value, numbers.collect()), None)
                 }
             })
         });
-        Made { entry: entry.clone(), element, top: Cell::new(u32::MAX), _owner: owner }
+        Made { entry: entry.clone(), element, line, top: Cell::new(u32::MAX), _owner: owner }
     }
 
     fn press(&self, event: &leptos::web_sys::Event) {

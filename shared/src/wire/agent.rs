@@ -43,7 +43,7 @@ pub enum AgentMessage {
 pub enum AgentRequest {
     /// Gather who has the memory for the next [`LOOK_MS`].
     Look {},
-    /// The answer to hello.
+    /// The answer to hello. [`Self::Held`], as a sign of life, may come before it.
     Welcome(Welcome),
     /// Readings that the head has come to hold. At least every [`SIGN_MS`], if need be with none:
     /// silence means a broken link.
