@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::client::{get, send_json};
-use crate::support::{FakeProc, command, say, until};
+use crate::support::{FakeProc, SOON, command, say, until};
 
 /// The program at a terminal that `script` makes. It is ended when this is dropped.
 struct Terminal {
@@ -57,7 +58,13 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It may have ended already.
+        // Control-C, which the program hears; that its terminal hung up is ignored where tests run
+        // under nohup. It may have ended already.
+        self.keys.write_all(b"\x03").ok();
+        let begun = Instant::now();
+        while begun.elapsed() < SOON && matches!(self.child.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(10));
+        }
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -83,7 +90,6 @@ fn a_password_is_made_and_told_once() {
         (send_json(at, "POST", "/api/v1/login", &[], &body).status == 204).then_some(())
     });
     drop(terminal);
-    until("its end", || std::net::TcpStream::connect(at).is_err().then_some(()));
     let terminal = start().unwrap();
     terminal.wait_for("Headroom is at");
     let screen = terminal.screen();
