@@ -14,6 +14,7 @@ use shared::{NodeFacts, NodeId, Sample};
 
 use crate::config::HeadArgs;
 use crate::error::{Error, tell};
+use crate::table::plain;
 use crate::{secrets, tls};
 
 /// Bytes of an answer at most: ten thousand nodes.
@@ -171,7 +172,7 @@ impl<'a> Head<'a> {
     fn refused(&self, answer: &Answer) -> Error {
         let said: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
         let said = said.as_ref().and_then(|said| said["error"].as_str()).unwrap_or_default();
-        let mut reason = format!("{}: {}", answer.status, said.escape_debug());
+        let mut reason = format!("{}: {}", answer.status, plain(said));
         if answer.status == StatusCode::UNAUTHORIZED && self.session.is_none() {
             reason += " (--password-file)";
         }

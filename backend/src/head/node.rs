@@ -104,11 +104,11 @@ impl Node {
         true
     }
 
-    /// Brings its brief up to date.
+    /// Brings its brief up to date. What the head finds itself is never worse than a warning.
     pub(super) fn summarise(&mut self) {
         let flag = |flag, is: bool| if is { flag } else { 0 };
         let flags = flag(Brief::TROUBLE, self.trouble.is_some())
-            | flag(Brief::FINDING, self.survey().is_some_and(|survey| is_wrong(&survey)));
+            | flag(Brief::FINDING, self.survey.as_deref().is_some_and(is_wrong));
         self.brief = self.record.latest().map(|latest| {
             Brief::of(self.number, &latest, self.record.before_latest().as_ref(), flags)
         });

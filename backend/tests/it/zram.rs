@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::netns::run;
 use crate::support::{headroom, say};
 
 /// Takes memory of which half can be compressed, asks the kernel to page it out, says so, and stays
@@ -23,17 +24,6 @@ sys.stdin.read()
 
 const CONTROL: &str = "/sys/class/zram-control";
 
-/// Runs a command to its end; `Err` is why it failed, for people.
-fn try_run(program: &str, args: &[&str]) -> Result<(), String> {
-    let output = Command::new(program).args(args).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| format!("{program} does not start: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{program} {}: {}", args.join(" "), said.trim()))
-}
-
 /// A zram device that did not exist before, in use as swap; and what keeps its memory there. Gone when
 /// this is dropped, in whichever state it is then.
 struct Device {
@@ -44,7 +34,7 @@ struct Device {
 impl Device {
     fn new() -> Result<Self, String> {
         if fs::metadata(CONTROL).is_err() {
-            try_run("modprobe", &["zram", "num_devices=0"])?;
+            run("modprobe", &["zram", "num_devices=0"])?;
         }
         // Reading makes a device and gives its number.
         let number = fs::read_to_string(format!("{CONTROL}/hot_add"))
@@ -52,9 +42,9 @@ impl Device {
         let device = Self { number: number.trim().parse().unwrap(), holder: None };
         let (sys, dev) = (device.sys(), device.dev());
         fs::write(format!("{sys}/disksize"), "256M").map_err(|error| format!("{sys}: {error}"))?;
-        try_run("mkswap", &[&dev])?;
+        run("mkswap", &[&dev])?;
         // Before all others, so that it is this one that is filled.
-        try_run("swapon", &["--priority", "32767", &dev])?;
+        run("swapon", &["--priority", "32767", &dev])?;
         Ok(device)
     }
 
@@ -93,7 +83,7 @@ impl Drop for Device {
         }
         let is_swap = fs::read_to_string("/proc/swaps")
             .is_ok_and(|swaps| swaps.lines().any(|line| line.starts_with(&(self.dev() + " "))));
-        let off = if is_swap { try_run("swapoff", &[&self.dev()]) } else { Ok(()) };
+        let off = if is_swap { run("swapoff", &[&self.dev()]) } else { Ok(()) };
         let reset = fs::write(format!("{}/reset", self.sys()), "1").map_err(|e| e.to_string());
         let gone = fs::write(format!("{CONTROL}/hot_remove"), self.number.to_string());
         let gone = gone.map_err(|error| error.to_string());

@@ -91,19 +91,7 @@ pub fn draw(
 mod tests {
     use super::*;
     use crate::chart::svg::Svg;
-
-    fn palette() -> Palette {
-        let color = |name: &str| name.to_owned();
-        Palette {
-            used: color("#used"),
-            cache: color("#cache"),
-            available: color("#available"),
-            ground: color("#ground"),
-            grid: color("#grid"),
-            text: color("#text"),
-            part: color("#part"),
-        }
-    }
+    use crate::chart::timeline::tests::palette;
 
     #[test]
     fn a_gap_breaks_a_line() {

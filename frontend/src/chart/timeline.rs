@@ -119,14 +119,15 @@ pub(super) fn minutes(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::chart::svg::Svg;
     use shared::memory::Split;
 
-    fn svg(runs: &[Vec<Point>]) -> (String, Option<Axis>) {
+    /// Colours that say what they are for.
+    pub(in crate::chart) fn palette() -> Palette {
         let color = |name: &str| name.to_owned();
-        let palette = Palette {
+        Palette {
             used: color("#used"),
             cache: color("#cache"),
             available: color("#available"),
@@ -134,7 +135,11 @@ mod tests {
             grid: color("#grid"),
             text: color("#text"),
             part: color("#part"),
-        };
+        }
+    }
+
+    fn svg(runs: &[Vec<Point>]) -> (String, Option<Axis>) {
+        let palette = palette();
         let mut surface = Svg::new(800.0, 240.0);
         let axis = draw(&mut surface, (800.0, 240.0), runs, &palette, 1.0);
         (surface.finish(), axis)

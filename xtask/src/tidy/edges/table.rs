@@ -106,7 +106,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "ask"),
-        uses: Some(&["config", "error", "secrets", "tls"]),
+        uses: Some(&["config", "error", "secrets", "table", "tls"]),
         never: &["actix_ws", "std::fs"],
         texts: &["/proc", "/sys"],
         because: "ask knows heads by their addresses, and reads no node",
