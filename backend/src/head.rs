@@ -25,6 +25,7 @@ mod spans;
 use std::time::Duration;
 
 use shared::NodeId;
+use shared::history::Batch;
 use shared::usage::Usage;
 use shared::wire::{
     AgentMessage, AgentRequest, Encoding, FeedMessage, FeedRequest, NodeSurvey, NodeUsage,
@@ -74,6 +75,7 @@ enum Command {
     Detail(NodeId, oneshot::Sender<Option<AsOf<NodeDetail>>>),
     Readings(NodeId, oneshot::Sender<Option<Vec<Numbered>>>),
     Usage(NodeId, oneshot::Sender<Usage>),
+    Unsaved(NodeId, oneshot::Sender<Vec<Batch>>),
     Stop,
 }
 
@@ -147,6 +149,11 @@ impl Head {
     /// The last five minutes of the node with this id, oldest first.
     pub async fn readings(&self, id: NodeId) -> Result<Option<Vec<Numbered>>, HeadGone> {
         self.ask(|answer| Command::Readings(id, answer)).await
+    }
+
+    /// The readings of the node with this id that are not on disk yet, as far as the head remembers.
+    pub async fn unsaved(&self, id: NodeId) -> Result<Vec<Batch>, HeadGone> {
+        self.ask(|answer| Command::Unsaved(id, answer)).await
     }
 
     /// Who has the memory of the node with this id: the next sweep over it. An error is also a node
@@ -265,6 +272,9 @@ impl State {
             }
             Command::Readings(id, answer) => {
                 answer.send(self.fleet.numbered(&id)).ok();
+            }
+            Command::Unsaved(id, answer) => {
+                answer.send(self.fleet.unsaved(&id)).ok();
             }
             Command::Usage(id, answer) => {
                 if let Some(node) = self.fleet.number_of(&id)

@@ -7,6 +7,8 @@
 //! * [`agent`]: reads its node once a period and reports it.
 //! * [`announce`]: tells the network where the head is.
 //! * [`head`]: the task that owns the fleet. Knows no HTTP, and is told the time.
+//! * [`history`]: the past, on disk. Knows readings and nothing of how they came.
+//! * [`keeper`]: writes what the head holds to history, and tells it what is durable.
 //! * [`web`]: serves what the head knows. Never reads a node.
 //! * [`free`]: `headroom free`.
 //! * [`explain`]: `headroom explain`.
@@ -37,6 +39,8 @@ pub mod explain;
 pub mod free;
 pub mod head;
 pub mod here;
+pub mod history;
+pub mod keeper;
 pub mod probe;
 pub mod secrets;
 pub mod serve;

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::{Error, tell};
 use crate::head::Head;
 use crate::head::fleet::Expected;
+use crate::keeper::{self, Archive};
 use crate::probe::Probe;
 use crate::tls::Fingerprint;
 use crate::tokens::{Issued, Tokens};
@@ -49,12 +50,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
             };
             rt::spawn(agent::run(agent, incoming));
         }
+        let archive = Archive::open(&config.data_dir);
+        rt::spawn(keeper::run(archive.clone(), head.clone(), move || clock.now_ms()));
         rt::spawn(keep_time(head.clone(), clock));
         rt::spawn(tokens.clone().keep_up());
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
         rt::spawn(viewers.clone().keep_up());
         let viewer_timeout = config.viewer_timeout;
-        let state = State { head: head.clone(), tokens, viewers: viewers.clone(), viewer_timeout };
+        let state =
+            State { head: head.clone(), archive, tokens, viewers: viewers.clone(), viewer_timeout };
         let server = web::server(listener, state, entrance.clone()).map_err(Error::Server)?;
         let handle = server.handle();
         let serving = rt::spawn(server);

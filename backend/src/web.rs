@@ -29,6 +29,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::head::Head;
+use crate::keeper::Archive;
 use crate::tls::Fingerprint;
 use crate::tokens::Tokens;
 use crate::viewers::Viewers;
@@ -40,6 +41,8 @@ pub use page::BUILD;
 pub struct State {
     /// The way to the head.
     pub head: Head,
+    /// The past.
+    pub archive: Archive,
     /// Who may report.
     pub tokens: Tokens,
     /// Who may look.

@@ -15,6 +15,7 @@
 //! * [`pack`]: readings as differences.
 //! * [`run`]: readings on their way from an agent to the head.
 //! * [`window`]: the last five minutes of a node.
+//! * [`history`]: the past, as it is kept and told.
 //! * [`usage`]: who has the memory: processes and control groups.
 //! * [`survey`]: what is looked at once a minute: board, swap areas, findings.
 //! * [`wire`]: the messages, and their two encodings.
@@ -27,6 +28,7 @@ pub mod backoff;
 pub mod breakdown;
 pub mod explain;
 pub mod field;
+pub mod history;
 pub mod memory;
 pub mod node;
 pub mod overview;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use shared::NodeId;
+use shared::history::{Batch, Kept};
 use shared::overview::Standing;
 use shared::run::Span;
 use shared::survey::Survey;
@@ -305,6 +306,21 @@ impl Fleet {
                 .map(|(boot, seq, reading)| Numbered { boot: boot.map(Into::into), seq, reading })
                 .collect(),
         )
+    }
+
+    /// The readings of the node with this id that are not on disk yet.
+    #[must_use]
+    pub fn unsaved(&self, id: &NodeId) -> Vec<Batch> {
+        let mut batches: Vec<Batch> = Vec::new();
+        for Numbered { boot, seq, reading } in self.numbered(id).unwrap_or_default() {
+            let boot = boot.unwrap_or_default();
+            let kept = Kept { seq, reading };
+            match batches.last_mut() {
+                Some(batch) if batch.boot == boot => batch.readings.push(kept),
+                _ => batches.push(Batch { node: id.clone(), boot, readings: vec![kept] }),
+            }
+        }
+        batches
     }
 
     /// The node that reports through `link`.

@@ -161,7 +161,9 @@ fn a_watch_is_answered_with_the_recent_past() {
             assert_eq!(window.node, 0);
             assert!((2..=60).contains(&window.readings.len()), "{}", window.readings.len());
             let in_order = |pair: &[shared::wire::Reading]| {
-                pair[0].at_ms / 1000 < pair[1].at_ms / 1000 && pair[0].uptime_us < pair[1].uptime_us
+                // Seconds are those of the node's own clock.
+                pair[0].uptime_us / 1_000_000 < pair[1].uptime_us / 1_000_000
+                    && pair[0].at_ms < pair[1].at_ms
             };
             assert!(window.readings.windows(2).all(in_order), "{:?}", window.readings);
             assert!(window.readings.iter().all(|reading| reading.sample == sample()));

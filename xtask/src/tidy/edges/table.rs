@@ -54,8 +54,25 @@ pub(super) const MODULES: &[Module] = &[
         because: "head owns the fleet, knows no HTTP and no node, and is told the time",
     },
     Module {
+        at: (BACKEND, "history"),
+        uses: Some(&[]),
+        never: &CLOCKS_AND_SOCKETS,
+        texts: &["/proc", "/sys"],
+        because: "history knows readings and nothing of how they came, and is told the time",
+    },
+    Module {
+        at: (BACKEND, "keeper"),
+        uses: Some(&["config", "error", "head", "history"]),
+        never: &["actix_web", "actix_ws", "std::net"],
+        texts: &["/proc", "/sys"],
+        because: "keeper brings what the head holds to disk, and serves nothing",
+    },
+    Module {
         at: (BACKEND, "web"),
-        uses: Some(&["clock", "config", "error", "head", "here", "tls", "tokens", "viewers"]),
+        uses: Some(&[
+            "clock", "config", "error", "head", "here", "history", "keeper", "tls", "tokens",
+            "viewers",
+        ]),
         never: &["std::fs", "sysinfo"],
         texts: &["/proc", "/sys"],
         because: "web serves what head knows and never reads a node",
