@@ -6,6 +6,7 @@
 
 mod chores;
 pub mod command;
+mod journal;
 mod link;
 mod outbox;
 mod session;
@@ -26,9 +27,11 @@ use crate::error::tell;
 use crate::probe::{Probe, Roots, host};
 use crate::secrets;
 use chores::Chores;
+use journal::Journal;
 use outbox::Outbox;
 use session::{Session, Todo};
 
+pub use journal::JournalPlace;
 pub use link::{Ended, Link};
 
 /// Which node is read, and how.
@@ -40,6 +43,8 @@ pub struct Agent {
     pub period_ms: u32,
     /// How the node is labelled.
     pub labels: Vec<Label>,
+    /// Where its readings outlive the program, until they are on disk; `None` is nowhere.
+    pub journal: Option<JournalPlace>,
 }
 
 /// Reads the node and reports it through the newest of `links`, until there is none and no more can
@@ -60,6 +65,14 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
     // millisecond.
     let mut seq = clock::uptime_us() / 1000;
     let mut outbox = Outbox::default();
+    let mut journal = open_journal(&agent, &hello);
+    if let Some((_, readings)) = &mut journal {
+        for reading in readings.drain(..) {
+            seq = seq.max(reading.seq);
+            outbox.push(&reading);
+        }
+    }
+    let mut journal = journal.map(|(journal, _)| journal);
     let mut session: Option<Session<L>> = None;
     let mut may_come = true;
     let mut tick = Instant::now();
@@ -77,6 +90,12 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
                         last = taken.sample.clone();
                         let reading = AgentReading { seq, uptime_us, sample: taken.sample };
                         outbox.push(&reading);
+                        if let Some(journal) = &mut journal {
+                            journal.add(&reading);
+                            if journal.is_long() {
+                                journal.renew(outbox.readings());
+                            }
+                        }
                         if let Some(session) = &mut session {
                             went = session.tell_live(&reading, &mut outbox);
                         }
@@ -107,6 +126,11 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
                             session.tell(AgentMessage::Survey(survey.clone()));
                         }
                     }
+                    Todo::Forget => {
+                        if let Some(journal) = &mut journal {
+                            journal.renew(outbox.readings());
+                        }
+                    }
                     Todo::Complain(why) => {
                         complain(&mut heard, format!("the head refuses this agent: {why}"));
                     }
@@ -121,6 +145,20 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
             session = None;
         }
     }
+}
+
+/// Opens the journal, with what an earlier run of this boot left in it.
+fn open_journal(agent: &Agent, hello: &Hello) -> Option<(Journal, Vec<AgentReading>)> {
+    let place = agent.journal.as_ref()?;
+    let boot = hello.boot_id.as_deref().unwrap_or_default();
+    let complain = |error| {
+        tell(format_args!(
+            "no readings are kept in {}: {error}; if this program is killed, those since the last commit \
+             are lost (see --runtime-dir)",
+            place.dir.display()
+        ));
+    };
+    Journal::open(place, boot).map_err(complain).ok()
 }
 
 fn hello(agent: &Agent, facts: NodeFacts) -> Hello {

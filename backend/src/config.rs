@@ -1,8 +1,11 @@
 //! Every setting: defaults < TOML file < `HEADROOM_*` environment < flags.
 
 mod agent;
+mod dirs;
 mod head_url;
+mod history;
 mod serve;
+mod values;
 
 use std::env;
 use std::path::PathBuf;
@@ -14,8 +17,11 @@ use crate::probe::Roots;
 use crate::tls::Fingerprint;
 
 pub use agent::{AgentArgs, AgentConfig, AgentSettings, Place, SERVICE, UplinkConfig};
+pub use dirs::DataArgs;
 pub use head_url::{HeadUrl, Token};
-pub use serve::{Config, DEFAULT_FILE, DataArgs, Listen, PeriodMs, ServeArgs, Settings, Transport};
+pub use history::{HistoryConfig, HistorySettings};
+pub use serve::{Config, DEFAULT_FILE, ServeArgs, Settings, Transport};
+pub use values::{Listen, PeriodMs, Size, Time};
 
 /// How much memory every node of a cluster can still give, and where the rest went.
 #[derive(Debug, Parser)]

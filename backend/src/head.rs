@@ -5,41 +5,56 @@
 //!
 //! # Layout
 //!
+//! * `handle`: the way to it.
 //! * [`fleet`]: every node, and what agents report of it; of one node `node`, with its readings in
 //!   `record`, placed in time by `offset`. `bounds` cuts what is too long.
+//! * `keeping`: what waits for disk besides readings: `log` is what happened, `story` what of one node
+//!   was told so. `unsaved` are the readings of one boot that wait, `past` those that are there.
 //! * [`feed`]: those who follow, and what they are told; `news` is what is new for them.
 //! * `links`: the ways back to the agents; `refusal` is why one is closed.
 
 mod bounds;
 pub mod feed;
 pub mod fleet;
+mod handle;
+mod keeping;
 mod links;
+mod log;
 mod news;
 mod node;
 mod offset;
+mod past;
 mod record;
 mod refusal;
 mod report;
 mod spans;
+mod story;
+mod unsaved;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::NodeId;
-use shared::history::Batch;
+use shared::history::{Event, EventKind};
+use shared::run::Span;
 use shared::usage::Usage;
 use shared::wire::{
     AgentMessage, AgentRequest, Encoding, FeedMessage, FeedRequest, NodeSurvey, NodeUsage,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::error::tell;
 use feed::{Feed, FollowerId, Following, View};
 use fleet::{Expected, Fleet, LinkId, NodeDetail, Numbered, Reply};
+pub use handle::Head;
+pub use keeping::{Known, Pending};
 use links::Links;
 pub use links::{AgentLink, NotTaken};
 use news::Outlook;
 use report::Report;
+pub use story::found_in;
+pub use unsaved::PackedBatch;
 
 /// Commands that may wait for the head.
 const QUEUE: usize = 1024;
@@ -75,111 +90,36 @@ enum Command {
     Detail(NodeId, oneshot::Sender<Option<AsOf<NodeDetail>>>),
     Readings(NodeId, oneshot::Sender<Option<Vec<Numbered>>>),
     Usage(NodeId, oneshot::Sender<Usage>),
-    Unsaved(NodeId, oneshot::Sender<Vec<Batch>>),
+    Unsaved(NodeId, oneshot::Sender<Vec<PackedBatch>>),
+    Events(oneshot::Sender<Vec<Event>>),
+    Happened(EventKind, String),
+    Give(oneshot::Sender<Pending>),
+    Saved,
+    Know(Box<Known>),
     Stop,
 }
 
-/// The way to the head. Clones lead to the same one.
-#[derive(Clone)]
-pub struct Head {
-    commands: mpsc::Sender<Command>,
+/// What a head is to be.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Names the page it serves.
+    pub build: String,
+    /// Bytes of readings at most that wait for disk; `None` if history is not kept.
+    pub unsaved: Option<usize>,
 }
 
-/// A head, and the task that must run for it. `build` names the page it serves; `now_ms` is its
-/// clock, in ms since 1970, which must never go back by itself: see [`Head::clock_set`].
-pub fn new(build: String, now_ms: impl Fn() -> u64) -> (Head, impl Future<Output = ()>) {
+/// A head, and the task that must run for it. `now_ms` is its clock, in ms since 1970, which must never
+/// go back by itself: see [`Head::clock_set`].
+pub fn new(plan: Plan, now_ms: impl Fn() -> u64) -> (Head, impl Future<Output = ()>) {
     let (commands, queue) = mpsc::channel(QUEUE);
-    (Head { commands }, run(queue, build, now_ms))
-}
-
-impl Head {
-    /// Lets an agent report. `known_as` is the id that its token gives the node; without one it says
-    /// it itself.
-    pub async fn connect(&self, known_as: Option<NodeId>) -> Result<AgentLink, HeadGone> {
-        let (link, requests) = self.ask(|answer| Command::Connect(known_as, answer)).await?;
-        let commands = self.commands.clone();
-        Ok(AgentLink::new(link, commands, requests))
-    }
-
-    /// From now on these nodes have tokens, and others that had one are served no more.
-    pub async fn expect(&self, expected: Vec<Expected>) -> Result<(), HeadGone> {
-        self.send(Command::Expect(expected)).await
-    }
-
-    /// An agent that would be node `id` was turned away.
-    pub async fn refused(&self, id: NodeId, why: String) -> Result<(), HeadGone> {
-        self.send(Command::Refused(id, why)).await
-    }
-
-    /// The clock of the head's machine was set by so many ms: the head's time line moves with it, all
-    /// that is held on it included.
-    pub async fn clock_set(&self, by_ms: i64) -> Result<(), HeadGone> {
-        self.send(Command::ClockSet(by_ms)).await
-    }
-
-    /// Follows the feed, from a snapshot or roster on. `None` if as many follow it already as the head
-    /// serves.
-    pub async fn follow(
-        &self,
-        encoding: Encoding,
-        view: View,
-    ) -> Result<Option<Following>, HeadGone> {
-        self.ask(|answer| Command::Follow(encoding, view, answer)).await
-    }
-
-    /// Asks for something on behalf of a follower; the answer comes in its frames.
-    pub async fn request(
-        &self,
-        follower: FollowerId,
-        request: FeedRequest,
-    ) -> Result<(), HeadGone> {
-        self.send(Command::Request(follower, request)).await
-    }
-
-    /// Every node, in the order they joined, without what was found on them.
-    pub async fn nodes(&self) -> Result<AsOf<Vec<NodeDetail>>, HeadGone> {
-        self.ask(Command::Nodes).await
-    }
-
-    /// All that is known of the node with this id.
-    pub async fn detail(&self, id: NodeId) -> Result<Option<AsOf<NodeDetail>>, HeadGone> {
-        self.ask(|answer| Command::Detail(id, answer)).await
-    }
-
-    /// The last five minutes of the node with this id, oldest first.
-    pub async fn readings(&self, id: NodeId) -> Result<Option<Vec<Numbered>>, HeadGone> {
-        self.ask(|answer| Command::Readings(id, answer)).await
-    }
-
-    /// The readings of the node with this id that are not on disk yet, as far as the head remembers.
-    pub async fn unsaved(&self, id: NodeId) -> Result<Vec<Batch>, HeadGone> {
-        self.ask(|answer| Command::Unsaved(id, answer)).await
-    }
-
-    /// Who has the memory of the node with this id: the next sweep over it. An error is also a node
-    /// that is not there, or too many who ask.
-    pub async fn usage(&self, id: NodeId) -> Result<Usage, HeadGone> {
-        self.ask(|answer| Command::Usage(id, answer)).await
-    }
-
-    /// Ends the head. All who follow the feed see its end.
-    pub async fn stop(&self) {
-        // A head that is gone has stopped.
-        self.send(Command::Stop).await.ok();
-    }
-
-    async fn send(&self, command: Command) -> Result<(), HeadGone> {
-        self.commands.send(command).await.map_err(|_| HeadGone)
-    }
-
-    async fn ask<T>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<T>) -> Command,
-    ) -> Result<T, HeadGone> {
-        let (answer, answered) = oneshot::channel();
-        self.send(command(answer)).await?;
-        answered.await.map_err(|_| HeadGone)
-    }
+    let pressed = Arc::new(Notify::new());
+    let state = State {
+        fleet: Fleet::keeping(plan.unsaved),
+        build: plan.build,
+        pressed: Arc::clone(&pressed),
+        ..State::default()
+    };
+    (Head { commands, pressed }, run(state, queue, now_ms))
 }
 
 /// What the head's task works on.
@@ -191,10 +131,12 @@ struct State {
     build: String,
     /// What was added to the clock that the head was given, in ms, as the machine's clock was set.
     added_ms: i64,
+    pressed: Arc<Notify>,
+    /// Whether it was said since the last commit that room is short.
+    is_pressed: bool,
 }
 
-async fn run(mut queue: mpsc::Receiver<Command>, build: String, clock: impl Fn() -> u64) {
-    let mut state = State { build, ..State::default() };
+async fn run(mut state: State, mut queue: mpsc::Receiver<Command>, clock: impl Fn() -> u64) {
     let (mut flushed_ms, mut told_ms) = (clock(), clock());
     loop {
         let after_ms = if state.fleet.news.is_some() { GATHER_MS } else { HEARTBEAT_MS };
@@ -233,6 +175,11 @@ impl State {
         let news = self.fleet.news.take();
         let outlook = Outlook { fleet: &self.fleet, news: &news, build: &self.build, now_ms };
         self.feed.publish(&outlook);
+        self.fleet.tell_who_is_gone(now_ms);
+        let events = self.fleet.fresh_events();
+        if !events.is_empty() {
+            self.feed.tell(events);
+        }
     }
 
     /// Does what is asked; `None` is the end. Whoever asked may be gone when the answer comes.
@@ -255,6 +202,7 @@ impl State {
             Command::ClockSet(by_ms) => {
                 self.added_ms += by_ms;
                 self.fleet.shift(by_ms);
+                self.fleet.tell_head_clock(by_ms, now_ms.saturating_add_signed(by_ms));
                 self.feed.resync_all();
             }
             Command::Follow(encoding, view, answer) => {
@@ -276,6 +224,22 @@ impl State {
             Command::Unsaved(id, answer) => {
                 answer.send(self.fleet.unsaved(&id)).ok();
             }
+            Command::Events(answer) => {
+                answer.send(self.fleet.events()).ok();
+            }
+            Command::Happened(kind, text) => self.fleet.tell_of_head(kind, text, now_ms),
+            Command::Give(answer) => {
+                answer.send(self.fleet.give(now_ms)).ok();
+            }
+            Command::Saved => {
+                self.is_pressed = false;
+                let news = self.fleet.saved();
+                self.tell_durable(news);
+            }
+            Command::Know(known) => {
+                let news = self.fleet.know(*known, now_ms);
+                self.tell_durable(news);
+            }
             Command::Usage(id, answer) => {
                 if let Some(node) = self.fleet.number_of(&id)
                     && let Some(link) = self.fleet.link(node)
@@ -288,6 +252,12 @@ impl State {
         Some(())
     }
 
+    fn tell_durable(&mut self, news: Vec<(LinkId, Vec<Span>)>) {
+        for (link, spans) in news {
+            self.links.save(link, spans);
+        }
+    }
+
     fn report(&mut self, link: LinkId, report: Report, now_ms: u64) {
         if !self.links.has(link) {
             return;
@@ -295,28 +265,35 @@ impl State {
         if let (Report::Said(AgentMessage::Usage(usage)), Some(node)) =
             (&report, self.fleet.number(link))
         {
-            // Nobody keeps a sweep: who has the memory is only of interest while it is so.
             let mut usage = usage.clone();
             bounds::usage(&mut usage);
+            self.fleet.note_usage(node, &usage, now_ms);
             self.links.answer(node, &usage);
             self.feed.show_usage(NodeUsage { node, usage }, now_ms);
             return;
         }
         match self.fleet.report(link, self.links.known_as(link), report, now_ms) {
             Ok(Reply::None) => {}
-            Ok(Reply::Held(span)) => self.links.hold(link, span, false),
-            Ok(Reply::HeldNow(span)) => self.links.hold(link, span, true),
+            Ok(Reply::Held(spans)) => self.links.hold(link, &spans, false),
+            Ok(Reply::HeldNow(spans)) => self.links.hold(link, &spans, true),
             Ok(Reply::Welcome(welcome, other)) => {
                 if let Some(other) = other {
                     self.links.drop(other);
                 }
-                self.links.welcome(link, welcome);
+                let durable = self.fleet.durable(link);
+                self.links.welcome(link, welcome, durable);
             }
             Err(refusal) => {
                 tell(format_args!("an agent was refused: {refusal}"));
+                if let Some(id) = refusal.node() {
+                    self.fleet.tell_refused(id, &refusal.to_string(), now_ms);
+                }
                 self.links.refuse(link, &refusal);
                 self.fleet.leave(link, false, now_ms);
             }
+        }
+        if self.fleet.is_pressed() && !std::mem::replace(&mut self.is_pressed, true) {
+            self.pressed.notify_one();
         }
     }
 

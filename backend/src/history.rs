@@ -5,11 +5,39 @@
 //! * [`store`]: what is written, in one commit for all nodes.
 //! * [`reader`]: what is read of it, as of one moment.
 //! * [`cell`]: what becomes of readings that share a bucket.
+//! * [`check`]: whether it is what was written.
+//! * [`copy`]: a copy of it, while more is written.
 
+mod bytes;
 pub mod cell;
+pub mod check;
+mod chunk;
+mod column;
+pub mod copy;
+mod error;
+mod extra;
+mod grid;
+mod index;
+mod lens;
+mod open;
+mod place;
 pub mod reader;
+mod retain;
+mod roll;
+mod segment;
+mod sheet;
+mod spans;
+mod status;
 pub mod store;
+mod tiers;
+mod work;
 
 pub use cell::{Cell, Row};
+pub use check::{Checked, Holding};
+pub use copy::Record;
+pub use error::StoreError;
 pub use reader::{Ask, Reader};
-pub use store::{Committed, Extra, Limits, Store, StoreError};
+pub use store::{Committed, Extra, Limits, Store};
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,40 @@
 //! Writes what the head holds to history, and tells it what is durable.
+//!
+//! # Layout
+//!
+//! * [`Archive`]: the way to history for whoever reads it, and how it fares.
+//! * [`Keeper`]: opens it, and writes: every quarter of an hour, when the head runs out of room, and
+//!   before the program ends.
+//! * `opening`: what the head is told of what is on disk, and what becomes of a file that is damaged.
+//! * `trouble`: what keeps it from writing, told once, and when it tries again.
+
+mod opening;
+mod trouble;
+mod writing;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use shared::history::HistoryStatus;
 
-use crate::error::tell;
-use crate::head::{AsOf, Head};
-use crate::history::{Extra, Limits, Reader, Store, StoreError};
+use crate::config::HistoryConfig;
+use crate::history::{Reader, Store, StoreError};
 
-/// Between two commits.
-const COMMIT_EVERY: Duration = Duration::from_mins(15);
-const DAY: Duration = Duration::from_hours(24);
+pub use writing::Keeper;
 
 /// The way to history, for whoever reads it. Clones lead to the same one.
 #[derive(Clone)]
 pub struct Archive {
-    store: Arc<RwLock<Option<Store>>>,
+    inner: Arc<RwLock<Inner>>,
+    /// `None` if none is kept.
+    config: Option<HistoryConfig>,
+}
+
+#[derive(Default)]
+struct Inner {
+    store: Option<Store>,
+    trouble: Option<String>,
+    committed_ms: Option<u64>,
 }
 
 /// Why the past cannot be told.
@@ -32,18 +49,22 @@ pub enum NoHistory {
 }
 
 impl Archive {
-    /// The history in `dir`.
+    /// One that a [`Keeper`] opens; with `None` there is none.
     #[must_use]
-    pub fn open(dir: &Path) -> Self {
-        let limits =
-            Limits { max_bytes: 1 << 30, keep: [7, 30, 120, 400, 1830].map(|days| DAY * days) };
-        let store = Store::open(&dir.join("history.redb"), &limits);
-        Self { store: Arc::new(RwLock::new(store.map_err(tell).ok())) }
+    pub fn new(config: Option<HistoryConfig>) -> Self {
+        Self { inner: Arc::default(), config }
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&Inner) -> T) -> T {
+        at(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, how: impl FnOnce(&mut Inner)) {
+        how(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn store(&self) -> Result<Store, NoHistory> {
-        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
-        store.clone().ok_or(NoHistory::NotOpen)
+        self.look(|inner| inner.store.clone()).ok_or(NoHistory::NotOpen)
     }
 
     /// All that is on disk now. It may take a while: not for the head's own thread.
@@ -51,28 +72,27 @@ impl Archive {
         Ok(self.store()?.read()?)
     }
 
-    /// How history fares.
+    /// How history fares. It may take a while too.
     #[must_use]
     pub fn status(&self, now_ms: u64) -> HistoryStatus {
+        let Some(config) = &self.config else { return HistoryStatus::default() };
         let status = self.store().and_then(|store| Ok(store.status(now_ms)?));
-        status.unwrap_or_else(|error| HistoryStatus {
-            trouble: Some(error.to_string()),
-            ..HistoryStatus::default()
-        })
+        let (trouble, committed_ms) =
+            self.look(|inner| (inner.trouble.clone(), inner.committed_ms));
+        let unread = status.as_ref().err().map(ToString::to_string);
+        HistoryStatus {
+            is_kept: true,
+            trouble: trouble.or(unread),
+            committed_ms,
+            commit_s: u32::try_from(config.commit.as_secs()).unwrap_or(u32::MAX),
+            max_bytes: config.max_bytes,
+            ..status.unwrap_or_default()
+        }
     }
 }
 
-/// Keeps history until the head has ended.
-pub async fn run(archive: Archive, head: Head, now_ms: impl Fn() -> u64) {
-    loop {
-        tokio::time::sleep(COMMIT_EVERY).await;
-        let Ok(AsOf { of: nodes, .. }) = head.nodes().await else { return };
-        let Ok(store) = archive.store() else { continue };
-        for node in nodes {
-            let Ok(batches) = head.unsaved(node.state.id).await else { return };
-            if let Err(error) = store.commit(batches, &Extra::default(), now_ms()) {
-                tell(error);
-            }
-        }
-    }
+/// The file of history in a head's data directory.
+#[must_use]
+pub fn file_in(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("history.redb")
 }

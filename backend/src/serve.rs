@@ -7,22 +7,28 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::rt;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, JournalPlace};
 use crate::announce::Announcement;
-use crate::clock::WallClock;
+use crate::clock::{WallClock, unix_ms};
 use crate::config::Config;
 use crate::error::{Error, tell};
 use crate::head::Head;
 use crate::head::fleet::Expected;
-use crate::keeper::{self, Archive};
+use crate::keeper::{Archive, Keeper};
 use crate::probe::Probe;
 use crate::tls::Fingerprint;
 use crate::tokens::{Issued, Tokens};
 use crate::viewers::Viewers;
 use crate::web::{self, State};
-use crate::{agent, head, signals};
+use crate::{agent, head, secrets, signals};
+
+/// Bytes of readings at most that wait for disk.
+const UNSAVED: usize = 64 << 20;
+
+/// How long the last commit may take.
+const LAST_COMMIT: Duration = Duration::from_secs(20);
 
 /// Serves until SIGINT or SIGTERM. Prints the address once it can be opened.
 pub fn run(config: &Config) -> Result<(), Error> {
@@ -37,7 +43,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let viewers = Viewers::open(&config.data_dir)?;
     rt::System::new().block_on(async {
         let clock = WallClock::start();
-        let (head, task) = head::new(web::BUILD.into(), move || clock.now_ms());
+        let unsaved = config.history.is_some().then_some(UNSAVED);
+        let plan = head::Plan { build: web::BUILD.into(), unsaved };
+        let (head, task) = head::new(plan, move || clock.now_ms());
         rt::spawn(task);
         // The head is not gone while it is being started.
         if let Ok(link) = head.connect(None).await {
@@ -47,11 +55,12 @@ pub fn run(config: &Config) -> Result<(), Error> {
                 roots: config.roots.clone(),
                 period_ms: config.period_ms,
                 labels: Vec::new(),
+                journal: journal(config),
             };
             rt::spawn(agent::run(agent, incoming));
         }
-        let archive = Archive::open(&config.data_dir);
-        rt::spawn(keeper::run(archive.clone(), head.clone(), move || clock.now_ms()));
+        let archive = Archive::new(config.history.clone());
+        let keeper = Keeper::new(archive.clone(), head.clone(), &config.data_dir, unix_ms);
         rt::spawn(keep_time(head.clone(), clock));
         rt::spawn(tokens.clone().keep_up());
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
@@ -65,6 +74,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         let stop = signals::stop().map_err(Error::Server)?;
         let announced = announce(config, address, entrance.fingerprint);
         entrance::say(config, &entrance, address, &viewers)?;
+        let (stop_keeping, stops) = oneshot::channel();
+        let keeping = keeper.map(|keeper| rt::spawn(keeper.run(stops)));
         tokio::select! {
             ended = serving => {
                 return ended.map_err(io::Error::other).flatten().map_err(Error::Server);
@@ -72,11 +83,33 @@ pub fn run(config: &Config) -> Result<(), Error> {
             () = stop => {}
         }
         drop(announced);
+        stop_keeping.send(()).ok();
+        if let Some(keeping) = keeping
+            && rt::time::timeout(LAST_COMMIT, keeping).await.is_err()
+        {
+            tell("history could not be written in time: agents will report the last minutes again");
+        }
         // Followers are told first: a graceful stop waits for their connections to end.
         head.stop().await;
         handle.stop(true).await;
         Ok(())
     })
+}
+
+/// Where this machine's readings outlive the program, until they are on disk.
+fn journal(config: &Config) -> Option<JournalPlace> {
+    config.history.as_ref()?;
+    let Some(dir) = config.runtime_dir.clone() else {
+        tell(
+            "no directory in RAM is known: if this program is killed, this machine's readings since the \
+             last commit are lost (see --runtime-dir)",
+        );
+        return None;
+    };
+    // Two heads on one machine have data of their own.
+    let data = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    let digest = secrets::hex(&secrets::sha256(data.as_os_str().as_encoded_bytes()));
+    Some(JournalPlace { dir, name: format!("head-{}", &digest[..12]) })
 }
 
 /// Tells the head which nodes have tokens, now and whenever that changes.

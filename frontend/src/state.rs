@@ -67,7 +67,8 @@ impl Fleet {
             FeedMessage::Snapshot(_)
             | FeedMessage::Delta(_)
             | FeedMessage::Window(_)
-            | FeedMessage::Standings(_) => Outcome::default(),
+            | FeedMessage::Standings(_)
+            | FeedMessage::Events(_) => Outcome::default(),
         }
     }
 

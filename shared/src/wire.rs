@@ -15,6 +15,7 @@ mod decode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::history::Event;
 use crate::overview::{Briefs, NodeStanding, Roster};
 use crate::survey::Survey;
 use crate::usage::Usage;
@@ -111,6 +112,8 @@ pub enum FeedMessage {
     Trouble(NodeTrouble),
     /// How nodes stand, to those who follow no overview: after a snapshot, and those that changed.
     Standings(Vec<NodeStanding>),
+    /// What happened, to everybody: when it happens, or when it is known.
+    Events(Vec<Event>),
 }
 
 /// See [`FeedMessage::Snapshot`].
@@ -253,6 +256,7 @@ impl Message for FeedMessage {
         "reading",
         "trouble",
         "standings",
+        "events",
     ];
 }
 
@@ -268,7 +272,7 @@ impl Message for AgentMessage {
 }
 
 impl Message for AgentRequest {
-    const KINDS: &[&str] = &["look", "welcome", "held", "refused"];
+    const KINDS: &[&str] = &["look", "welcome", "held", "refused", "durable"];
 }
 
 /// Why bytes are not a message.

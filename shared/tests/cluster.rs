@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+use shared::history::{Event, EventKind};
 use shared::overview::{Brief, Briefs, Label, NodeStanding, Roster, RosterEntry, Standing, Trace};
 use shared::run::{Run, Span, Stream};
 use shared::wire::{
@@ -119,8 +120,15 @@ fn golden_bytes() {
             id: NodeId::from_host_name("pi"),
             held: spans.clone(),
         })),
-        bytes_of(&AgentRequest::Held { spans }),
+        bytes_of(&AgentRequest::Held { spans: spans.clone() }),
         bytes_of(&AgentRequest::Refused { why: "w".into(), retry_ms: 300 }),
+        bytes_of(&AgentRequest::Durable { spans }),
+        bytes_of(&FeedMessage::Events(vec![Event {
+            at_ms: 300,
+            node: Some(NodeId::from_host_name("pi")),
+            kind: EventKind::OutOfMemory,
+            text: "t".into(),
+        }])),
     ];
     let golden = include_str!("cluster.golden.txt");
     assert_eq!(actual.join("\n"), golden.trim_end());

@@ -264,7 +264,9 @@ impl Node {
                 Err(Ended::Refused { why, retry_ms })
             }
             // There are no processes to look into.
-            Heard::Message(AgentRequest::Look {} | AgentRequest::Welcome(_))
+            Heard::Message(
+                AgentRequest::Look {} | AgentRequest::Welcome(_) | AgentRequest::Durable { .. },
+            )
             | Heard::Unknown
             | Heard::Pong => Ok(()),
         }

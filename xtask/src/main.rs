@@ -39,6 +39,8 @@ cargo xtask COMMAND
                    (`swarm --help`)
   soak hosts       a head and four nodes in network namespaces, each trouble as long as it says: 90 s
                    without a link, 60 s of lost packets, a head frozen for 20 s; as root
+  soak crash       a head that is killed two hundred times while sixteen nodes report: what it said is
+                   on disk must be there, once and in order; some eight minutes
   docs             write docs/fields.md and docs/memory.md from the code
   help             this text
 
@@ -65,7 +67,8 @@ fn main() -> ExitCode {
         ["bench", "cluster"] => measured(bench::of_cluster(false)),
         ["bench", "cluster", "--short"] => measured(bench::of_cluster(true)),
         ["swarm", args @ ..] => ended(swarm::swarm(args)),
-        ["soak", "hosts"] => ended(soak()),
+        ["soak", "hosts"] => ended(soak("hosts::")),
+        ["soak", "crash"] => ended(soak("crash::")),
         ["docs"] => ended(docs::write()),
         _ => {
             eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));
@@ -103,10 +106,10 @@ fn run(args: &[&str]) -> Result<()> {
 }
 
 /// The same test as always, for longer.
-fn soak() -> Result<()> {
+fn soak(tests: &str) -> Result<()> {
     Peers::ensure()?;
     let mut cargo = process::cargo("test");
-    cargo.args(["--package", "headroom", "--test", "it", "--", "hosts::", "--nocapture"]);
+    cargo.args(["--package", "headroom", "--test", "it", "--", tests, "--nocapture"]);
     process::run(cargo.env("XTASK_SOAK", "1"))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 
-use super::{Agent, run as read_and_report, uplink};
+use super::{Agent, JournalPlace, run as read_and_report, uplink};
 use crate::config::AgentConfig;
 use crate::error::Error;
 use crate::probe::Probe;
@@ -18,9 +18,10 @@ const KEEP_ALIVE: Duration = Duration::from_millis(500);
 
 /// Reports until SIGINT or SIGTERM.
 pub fn run(config: AgentConfig) -> Result<(), Error> {
-    let AgentConfig { roots, period_ms, labels, uplink } = config;
+    let AgentConfig { roots, period_ms, labels, runtime_dir, uplink } = config;
     // What cannot be read now is more likely a wrong flag than a passing trouble.
     Probe::open(&roots).read()?;
+    let journal = runtime_dir.map(|dir| JournalPlace { dir, name: "agent".into() });
     let runtime = Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(THREADS)
@@ -38,7 +39,7 @@ pub fn run(config: AgentConfig) -> Result<(), Error> {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = read_and_report(Agent { roots, period_ms, labels }, incoming) => {}
+            () = read_and_report(Agent { roots, period_ms, labels, journal }, incoming) => {}
             () = uplink::run(uplink, links, stopped) => {}
             () = until_signal => {}
         }

@@ -1,9 +1,9 @@
 //! The readings that the head may still need: those it does not hold yet, for hours if it is away, and
-//! for five minutes those it does, since a head that starts anew has lost them. Does no I/O, and is told
-//! the time.
+//! those it does, since a head that starts anew has lost them: until they are on disk, or for five minutes
+//! if the head keeps no history. Does no I/O, and is told the time.
 //!
 //! Readings lie packed in chunks. Its memory is bounded: when there is no room, first what the head holds
-//! goes, then every other reading of an old chunk, again and again, so that what is older is coarser and
+//! goes, what is on disk before the rest, then every other reading of an old chunk, again and again, so that what is older is coarser and
 //! the newest is whole. What was dropped so is counted.
 
 #[cfg(test)]
@@ -31,6 +31,8 @@ pub(super) struct Outbox {
     chunks: VecDeque<Chunk>,
     /// The newest reading, which the next one is packed against.
     newest: Option<Box<AgentReading>>,
+    /// Whether the head has said on this link that it tells what is on disk.
+    keeps: bool,
     thinned: Thinned,
 }
 
@@ -44,6 +46,8 @@ struct Chunk {
     until_us: u64,
     /// A bit for each reading that the head holds.
     held: u64,
+    /// A bit for each reading that is on disk.
+    durable: u64,
     /// A bit for each reading that was sent through the present link.
     sent: u64,
 }
@@ -75,22 +79,53 @@ impl Outbox {
     }
 
     /// A link begins: the head holds `held` of this boot, and nothing else.
-    pub(super) fn begin(&mut self, held: &[Span], now_us: u64) {
+    pub(super) fn begin(&mut self, held: &[Span]) {
         for chunk in &mut self.chunks {
-            (chunk.held, chunk.sent) = (0, 0);
+            (chunk.held, chunk.durable, chunk.sent) = (0, 0, 0);
         }
-        self.held(held, now_us);
+        self.keeps = false;
+        // Nothing goes yet: the head may be about to say that it tells what is on disk.
+        self.mark_held(held);
     }
 
     /// The head has come to hold `spans`.
     pub(super) fn held(&mut self, spans: &[Span], now_us: u64) {
-        for chunk in &mut self.chunks {
-            chunk.held |= spans.iter().fold(0, |bits, span| bits | chunk.bits(*span));
-        }
+        self.mark_held(spans);
         let is_needed = |chunk: &Chunk| {
             chunk.held != chunk.all() || chunk.until_us.saturating_add(HELD_US) >= now_us
         };
-        self.chunks.retain(is_needed);
+        if !self.keeps {
+            self.chunks.retain(is_needed);
+        }
+    }
+
+    fn mark_held(&mut self, spans: &[Span]) {
+        for chunk in &mut self.chunks {
+            chunk.held |= spans.iter().fold(0, |bits, span| bits | chunk.bits(*span));
+        }
+    }
+
+    /// The head has told what is on disk, and goes on telling it. Says whether anything went.
+    pub(super) fn durable(&mut self, spans: &[Span]) -> bool {
+        self.keeps = true;
+        for chunk in &mut self.chunks {
+            chunk.durable |= spans.iter().fold(0, |bits, span| bits | chunk.bits(*span));
+            chunk.held |= chunk.durable;
+        }
+        let before = self.chunks.len();
+        // The last one grows: it goes when it is closed.
+        let last = before.saturating_sub(1);
+        let mut place = 0;
+        self.chunks.retain(|chunk| {
+            place += 1;
+            chunk.durable != chunk.all() || place > last
+        });
+        self.chunks.len() < before
+    }
+
+    /// All that may not be on disk, oldest first, with what shares a chunk with it.
+    pub(super) fn readings(&self) -> impl Iterator<Item = AgentReading> {
+        self.chunks.iter().flat_map(Chunk::readings)
     }
 
     /// A reading was sent by itself.
@@ -153,9 +188,12 @@ impl Outbox {
     fn make_room(&mut self) {
         while self.bytes() > MOST_BYTES && self.chunks.len() > 1 {
             let closed = self.chunks.len() - 1;
-            let held = self.chunks.iter().take(closed).position(|chunk| chunk.held == chunk.all());
-            match held {
-                Some(held) => drop(self.chunks.remove(held)),
+            let first =
+                |is_done: fn(&Chunk) -> bool| self.chunks.iter().take(closed).position(is_done);
+            let done = first(|chunk| chunk.durable == chunk.all())
+                .or_else(|| first(|chunk| chunk.held == chunk.all()));
+            match done {
+                Some(done) => drop(self.chunks.remove(done)),
                 None => self.thin(),
             }
         }
@@ -181,7 +219,7 @@ impl Outbox {
         }
         let mut coarse: Vec<&AgentReading> = picked(&readings, kept).collect();
         let bits = |bits: u64| (0..32).fold(0, |half, i| half | ((bits >> (2 * i)) & 1) << i);
-        let (mut held, mut sent) = (bits(chunk.held), bits(chunk.sent));
+        let mut marks = [chunk.held, chunk.durable, chunk.sent].map(bits);
         let level = chunk.level + 1;
         let Some(first) = coarse.first().map(|first| first.seq) else { return };
         // Small chunks are joined with the one before, for each begins with a whole reading.
@@ -195,11 +233,13 @@ impl Outbox {
         let old = before.and_then(|before| self.chunks.remove(before));
         let older = old.as_ref().map(Chunk::readings).unwrap_or_default();
         if let Some(old) = &old {
-            held = held << old.run.len() | old.held;
-            sent = sent << old.run.len() | old.sent;
+            for (bits, of_old) in marks.iter_mut().zip([old.held, old.durable, old.sent]) {
+                *bits = *bits << old.run.len() | of_old;
+            }
             coarse.splice(0..0, &older);
         }
-        let joined = Chunk { held, sent, ..Chunk::of(&coarse, level) };
+        let [held, durable, sent] = marks;
+        let joined = Chunk { held, durable, sent, ..Chunk::of(&coarse, level) };
         self.chunks.insert(before.unwrap_or(place), joined);
     }
 }
@@ -211,7 +251,7 @@ impl Chunk {
         run.shrink();
         let first = readings.first().map_or(0, |first| first.seq);
         let until_us = readings.last().map_or(0, |last| last.uptime_us);
-        Self { run, first, level, until_us, held: 0, sent: 0 }
+        Self { run, first, level, until_us, held: 0, durable: 0, sent: 0 }
     }
 
     /// A bit for each reading.

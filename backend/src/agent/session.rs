@@ -45,6 +45,8 @@ pub(super) enum Todo {
     Look,
     /// A head that may know nothing is to be told what was found.
     TellFindings,
+    /// What was dropped from the outbox is needed nowhere.
+    Forget,
     /// The sentence is for whoever runs the agent.
     Complain(String),
 }
@@ -154,7 +156,7 @@ impl<L: Link> Session<L> {
         match request {
             AgentRequest::Look {} => Todo::Look,
             AgentRequest::Welcome(Welcome { held, .. }) => {
-                outbox.begin(&held, clock::uptime_us());
+                outbox.begin(&held);
                 self.is_welcome = true;
                 Todo::TellFindings
             }
@@ -164,6 +166,13 @@ impl<L: Link> Session<L> {
                     self.progress = Instant::now();
                 }
                 Todo::Nothing
+            }
+            AgentRequest::Durable { spans } => {
+                if outbox.durable(&spans) {
+                    Todo::Forget
+                } else {
+                    Todo::Nothing
+                }
             }
             AgentRequest::Refused { why, .. } => Todo::Complain(why),
         }

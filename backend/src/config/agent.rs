@@ -9,8 +9,10 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 use shared::overview::Label;
 
+use super::dirs::runtime_dir_of_service;
 use super::head_url::HeadUrl;
-use super::serve::{PeriodMs, first, read_file};
+use super::serve::{first, read_file};
+use super::values::PeriodMs;
 use super::{RootArgs, Token};
 use crate::error::{Error, JoinError, tell};
 use crate::probe::{Roots, host};
@@ -90,6 +92,8 @@ pub struct AgentConfig {
     pub period_ms: u32,
     /// How the node is labelled.
     pub labels: Vec<Label>,
+    /// Where readings outlive a crash of the program, if anywhere.
+    pub runtime_dir: Option<PathBuf>,
     /// The way to the head.
     pub uplink: UplinkConfig,
 }
@@ -166,6 +170,7 @@ impl AgentArgs {
             roots,
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
             labels,
+            runtime_dir: runtime_dir_of_service(),
             uplink: UplinkConfig { place, token, machine },
         })
     }

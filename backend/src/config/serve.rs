@@ -3,14 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
-use std::{env, fs, io};
+use std::{fs, io};
 
 use clap::Args;
 use serde::Deserialize;
 
-use super::{AgentSettings, RootArgs};
+use super::dirs::{data_dir, runtime_dir};
+use super::values::{Listen, PeriodMs};
+use super::{AgentSettings, HistoryConfig, HistorySettings, RootArgs};
 use crate::error::Error;
 use crate::probe::Roots;
 use crate::tls::Files;
@@ -49,10 +50,14 @@ pub struct Settings {
     /// .local and IP addresses. Can be given several times, or separated by commas.
     #[arg(long, env = "HEADROOM_HOST_NAMES", value_name = "NAME", value_delimiter = ',')]
     pub host_names: Vec<String>,
-    /// Where tokens, the password and this head's certificate are kept [default:
+    /// Where tokens, the password, this head's certificate and history are kept [default:
     /// /var/lib/headroom for root, else ~/.local/state/headroom].
     #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Where readings that are not on disk yet outlive a crash of this program: a directory in RAM
+    /// [default: `$RUNTIME_DIRECTORY`, else /run/headroom for root, else `$XDG_RUNTIME_DIR/headroom`].
+    #[arg(long, env = "HEADROOM_RUNTIME_DIR", value_name = "DIR")]
+    pub runtime_dir: Option<PathBuf>,
     /// Serve TLS [default: on any address that other machines reach].
     #[arg(
         long, env = "HEADROOM_TLS", value_name = "BOOL",
@@ -95,6 +100,9 @@ pub struct Settings {
     /// Milliseconds between two readings, 50 to 60000 [default: 1000].
     #[arg(long, env = "HEADROOM_PERIOD_MS", value_name = "MS")]
     pub period_ms: Option<PeriodMs>,
+    /// How history is kept.
+    #[command(flatten, next_help_heading = "History")]
+    pub history: HistorySettings,
     /// The settings of `headroom agent`, which may stand in the same file.
     #[arg(skip)]
     pub agent: AgentSettings,
@@ -106,55 +114,6 @@ pub struct Settings {
     pub sys_root: Option<PathBuf>,
 }
 
-/// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Listen(pub SocketAddr);
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| {
-            format!("{text:?} is not an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
-        })
-    }
-}
-
-impl TryFrom<String> for Listen {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-/// A time between two readings, in ms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u32")]
-pub struct PeriodMs(pub u32);
-
-impl TryFrom<u32> for PeriodMs {
-    type Error = String;
-
-    fn try_from(ms: u32) -> Result<Self, String> {
-        if (50..=60_000).contains(&ms) {
-            Ok(Self(ms))
-        } else {
-            Err(format!("{ms} is not a period of 50 to 60000 ms"))
-        }
-    }
-}
-
-impl FromStr for PeriodMs {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let ms: u32 = text.parse().map_err(|_| format!("{text:?} is not a number of ms"))?;
-        ms.try_into()
-    }
-}
-
 /// What `headroom serve` runs with, once every source of settings has been heard.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -162,8 +121,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Names under which browsers may reach this head; see [`Settings::host_names`].
     pub host_names: Vec<String>,
-    /// Where secrets are kept.
+    /// Where secrets and history are kept.
     pub data_dir: PathBuf,
+    /// Where readings outlive a crash of the program; see [`Settings::runtime_dir`].
+    pub runtime_dir: Option<PathBuf>,
+    /// How history is kept, if it is.
+    pub history: Option<HistoryConfig>,
     /// How connections are protected.
     pub transport: Transport,
     /// Whether everybody may read.
@@ -252,6 +215,8 @@ impl ServeArgs {
             listen,
             host_names: first(said.host_names, file.host_names),
             data_dir: data_dir(said.data_dir.or(file.data_dir)),
+            runtime_dir: runtime_dir(said.runtime_dir.or(file.runtime_dir)),
+            history: said.history.resolve(&file.history),
             transport,
             anonymous_read: said.anonymous_read.or(file.anonymous_read).unwrap_or(false),
             trusted_proxies: first(said.trusted_proxies, file.trusted_proxies),
@@ -273,40 +238,6 @@ impl ServeArgs {
 
 pub(super) fn first<T>(said: Vec<T>, file: Vec<T>) -> Vec<T> {
     if said.is_empty() { file } else { said }
-}
-
-/// Where a head keeps its data: for commands that change them.
-#[derive(Args, Clone, Debug)]
-pub struct DataArgs {
-    /// Read the head's settings from this TOML file [default: /etc/headroom/headroom.toml, if it is
-    /// there].
-    #[arg(long, env = "HEADROOM_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Where the head keeps its data [default: as for `serve`].
-    #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-}
-
-impl DataArgs {
-    /// The directory that is meant.
-    pub fn resolve(self) -> Result<PathBuf, Error> {
-        let file = read_file(self.config.as_deref())?;
-        Ok(data_dir(self.data_dir.or(file.data_dir)))
-    }
-}
-
-fn data_dir(said: Option<PathBuf>) -> PathBuf {
-    let of_system = || PathBuf::from("/var/lib/headroom");
-    let of_user = || {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")));
-        Some(state?.join("headroom"))
-    };
-    #[cfg(unix)]
-    let is_root = rustix::process::geteuid().is_root();
-    #[cfg(not(unix))]
-    let is_root = false;
-    said.or_else(|| of_user().filter(|_| !is_root)).unwrap_or_else(of_system)
 }
 
 /// A file that is named must be there; the default one may be missing.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use shared::history::Event;
 use shared::wire::{self, Encoding, FeedMessage, LOOK_MS, NodeUsage};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -170,6 +171,14 @@ impl Feed {
             follower.looks.retain(|&(other, until_ms)| other != node && until_ms >= now_ms);
             follower.looks.truncate(MOST_OPEN - 1);
             follower.looks.push((node, now_ms + u64::from(LOOK_MS)));
+        }
+    }
+
+    /// Tells everybody what happened.
+    pub fn tell(&mut self, events: Vec<Event>) {
+        let message = Shared::new(|| FeedMessage::Events(events));
+        for follower in &mut self.followers {
+            follower.offer_beside(message.frame(follower.encoding));
         }
     }
 

@@ -1,23 +1,28 @@
 //! Every node of the cluster, and what agents report of it. Does no I/O, and is told the time.
 
-use std::collections::{BTreeMap, HashMap};
+mod keeping;
+mod telling;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::NodeId;
-use shared::history::{Batch, Kept};
+use shared::history::EventKind;
 use shared::overview::Standing;
 use shared::run::Span;
 use shared::survey::Survey;
 use shared::window::Window;
 use shared::wire::{
-    AgentMessage, AgentReading, Hello, NodePast, NodeState, NodeWindow, PROTOCOL, Reading,
-    SILENCE_MS, Welcome,
+    AgentMessage, Hello, NodePast, NodeState, NodeWindow, PROTOCOL, Reading, SILENCE_MS, Welcome,
 };
 
 use super::bounds;
+use super::keeping::Keeping;
+use super::log::of_node;
 use super::news::News;
 use super::node::Node;
 use super::refusal::Refusal;
 use super::report::Report;
+use telling::Before;
 
 /// Nodes at most.
 pub const MOST_NODES: usize = 20_000;
@@ -44,9 +49,9 @@ pub enum Reply {
     /// It is known now; a link that it had before is of no more use.
     Welcome(Welcome, Option<LinkId>),
     /// These are held, which can be told when it suits…
-    Held(Span),
+    Held(Vec<Span>),
     /// …or is waited for.
-    HeldNow(Span),
+    HeldNow(Vec<Span>),
 }
 
 /// All that the head knows of a node at present.
@@ -83,6 +88,9 @@ pub struct Fleet {
     by_link: HashMap<LinkId, u32>,
     numbers: u32,
     pub(super) news: News,
+    pub(super) keeping: Keeping,
+    /// Nodes that are gone, until that is told.
+    leaving: BTreeSet<u32>,
 }
 
 impl Fleet {
@@ -95,7 +103,7 @@ impl Fleet {
         report: Report,
         now_ms: u64,
     ) -> Result<Reply, Refusal> {
-        let message = match report {
+        let report = match report {
             Report::Said(AgentMessage::Hello(hello)) => {
                 return self.hello(link, known_as, hello, now_ms);
             }
@@ -104,40 +112,43 @@ impl Fleet {
         let number = *self.by_link.get(&link).ok_or(Refusal::NoHello)?;
         let Some(node) = self.nodes.get_mut(&number) else { return Ok(Reply::None) };
         node.heard_ms = now_ms;
-        let message = match message {
+        match report {
             Report::Live(readings) => {
-                let span = span_of(&readings);
-                if node.take_live(readings, now_ms) {
-                    self.news.troubled.remove(&number);
-                    self.news.read.insert(number);
-                }
-                return Ok(span.map_or(Reply::None, Reply::Held));
+                let held = self.live(number, readings, now_ms);
+                return Ok(if held.is_empty() { Reply::None } else { Reply::Held(held) });
             }
             Report::Old(readings) => {
-                let span = span_of(&readings);
-                if node.take_old(readings, now_ms) {
-                    self.news.refilled.insert(number);
-                    self.news.read.insert(number);
-                }
-                return Ok(span.map_or(Reply::None, Reply::HeldNow));
+                let held = self.old(number, readings, now_ms);
+                return Ok(if held.is_empty() { Reply::None } else { Reply::HeldNow(held) });
             }
-            Report::Said(message) => message,
-        };
+            Report::Said(message) => self.said(number, message, now_ms),
+        }
+        Ok(Reply::None)
+    }
+
+    fn said(&mut self, number: u32, message: AgentMessage, now_ms: u64) {
+        let Some(node) = self.nodes.get_mut(&number) else { return };
         match message {
             AgentMessage::Survey(mut survey) => {
                 bounds::survey(&mut survey);
                 node.set_survey(survey);
                 self.news.surveyed.insert(number);
+                self.tell_findings(number, now_ms);
             }
             AgentMessage::Trouble(mut trouble) => {
                 bounds::trouble(&mut trouble);
-                node.trouble = Some(trouble);
+                let before = node.trouble.replace(trouble);
                 node.summarise();
                 self.news.troubled.insert(number);
+                if before.is_none() {
+                    self.tell_trouble(number, now_ms);
+                }
             }
             AgentMessage::Clock(clock) => {
+                let was_off = node.clock_finding().is_some();
                 if node.compare_clocks(clock, now_ms) {
                     self.news.surveyed.insert(number);
+                    self.tell_clock(number, was_off, now_ms);
                 }
             }
             AgentMessage::Labels(mut labels) => {
@@ -145,11 +156,13 @@ impl Fleet {
                 if node.labels != labels {
                     node.labels = labels;
                     self.news.joined.insert(number);
+                    self.keeping.note_facts(number, now_ms);
                 }
             }
             AgentMessage::Thinned(thinned) => {
                 if node.set_thinned(thinned) {
                     self.news.surveyed.insert(number);
+                    self.tell_thinned(number, now_ms);
                 }
             }
             // Readings were unpacked, and sweeps are passed on, before they came here.
@@ -159,7 +172,6 @@ impl Fleet {
             | AgentMessage::Run(_)
             | AgentMessage::Usage(_) => {}
         }
-        Ok(Reply::None)
     }
 
     fn hello(
@@ -185,10 +197,13 @@ impl Fleet {
             }
         }
         node.heard_ms = now_ms;
-        node.begin(link, hello, now_ms);
+        let before = Before::of(node);
+        let past = self.keeping.pasts.get(&id);
+        node.begin(link, hello, past, now_ms);
         let welcome = Welcome { id, held: node.record.held() };
         self.by_link.insert(link, number);
         self.news.joined.insert(number);
+        self.greet(number, &before, now_ms);
         Ok(Reply::Welcome(welcome, other))
     }
 
@@ -216,7 +231,12 @@ impl Fleet {
         {
             node.link = None;
             node.standing = Standing::Gone { since_ms: now_ms, stopped };
+            node.story.gone = Some((now_ms, false));
             self.news.stood.insert(number);
+            self.leaving.insert(number);
+            if stopped {
+                self.tell_gone(number, now_ms);
+            }
         }
     }
 
@@ -246,7 +266,12 @@ impl Fleet {
                 continue;
             }
             let refusal = Refusal::Revoked(node.id.clone());
-            node.standing = Standing::Refused { since_ms: now_ms, why: refusal.to_string() };
+            let why = refusal.to_string();
+            if node.story.refuse(&why) {
+                let event = of_node(now_ms, &node.id, EventKind::Refused, why.clone());
+                self.keeping.log.note(event, now_ms);
+            }
+            node.standing = Standing::Refused { since_ms: now_ms, why };
             self.news.stood.insert(node.number);
             if let Some(link) = node.link.take() {
                 self.by_link.remove(&link);
@@ -265,6 +290,7 @@ impl Fleet {
     /// An agent that would be node `id` was turned away.
     pub fn refused(&mut self, id: &NodeId, mut why: String, now_ms: u64) {
         bounds::trouble(&mut why);
+        self.tell_refused(id, &why, now_ms);
         if let Some(node) = self.by_id.get(id).and_then(|number| self.nodes.get_mut(number))
             && node.link.is_none()
         {
@@ -276,6 +302,7 @@ impl Fleet {
     /// The head's clock was set by so many ms: all times move with it.
     pub fn shift(&mut self, by_ms: i64) {
         self.nodes.values_mut().for_each(|node| node.shift(by_ms));
+        self.keeping.shift(by_ms);
     }
 
     /// The last five minutes of a node; empty for a number that no node has.
@@ -306,21 +333,6 @@ impl Fleet {
                 .map(|(boot, seq, reading)| Numbered { boot: boot.map(Into::into), seq, reading })
                 .collect(),
         )
-    }
-
-    /// The readings of the node with this id that are not on disk yet.
-    #[must_use]
-    pub fn unsaved(&self, id: &NodeId) -> Vec<Batch> {
-        let mut batches: Vec<Batch> = Vec::new();
-        for Numbered { boot, seq, reading } in self.numbered(id).unwrap_or_default() {
-            let boot = boot.unwrap_or_default();
-            let kept = Kept { seq, reading };
-            match batches.last_mut() {
-                Some(batch) if batch.boot == boot => batch.readings.push(kept),
-                _ => batches.push(Batch { node: id.clone(), boot, readings: vec![kept] }),
-            }
-        }
-        batches
     }
 
     /// The node that reports through `link`.
@@ -375,10 +387,6 @@ fn detail(node: &Node) -> NodeDetail {
         before: node.record.before_latest(),
         survey: node.survey(),
     }
-}
-
-fn span_of(readings: &[AgentReading]) -> Option<Span> {
-    Some(Span { from: readings.first()?.seq, to: readings.last()?.seq })
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ struct Link {
     requests: mpsc::Sender<AgentRequest>,
     /// What it has not been told yet that is held.
     held: Spans,
+    /// What it has not been told yet that is on disk.
+    durable: Option<Vec<Span>>,
 }
 
 /// See the module.
@@ -48,7 +50,8 @@ impl Links {
     ) -> (LinkId, mpsc::Receiver<AgentRequest>) {
         self.last += 1;
         let (requests, receiver) = mpsc::channel(QUEUE);
-        self.open.insert(self.last, Link { known_as, requests, held: Spans::default() });
+        self.open
+            .insert(self.last, Link { known_as, requests, held: Spans::default(), durable: None });
         (self.last, receiver)
     }
 
@@ -74,9 +77,20 @@ impl Links {
         }
     }
 
-    pub(super) fn welcome(&self, link: LinkId, welcome: Welcome) {
-        if let Some(link) = self.open.get(&link) {
+    /// Answers hello. `durable` is what is on disk of the node's boot, if anything is ever written.
+    pub(super) fn welcome(&mut self, link: LinkId, welcome: Welcome, durable: Option<Vec<Span>>) {
+        if let Some(link) = self.open.get_mut(&link) {
             link.requests.try_send(AgentRequest::Welcome(welcome)).ok();
+            link.durable = durable;
+            link.tell_durable();
+        }
+    }
+
+    /// Tells the agent behind `link` what is on disk.
+    pub(super) fn save(&mut self, link: LinkId, spans: Vec<Span>) {
+        if let Some(link) = self.open.get_mut(&link) {
+            link.durable = Some(spans);
+            link.tell_durable();
         }
     }
 
@@ -88,10 +102,10 @@ impl Links {
         }
     }
 
-    /// Remembers to tell the agent behind `link` that `span` is held; `now` if it waits for that.
-    pub(super) fn hold(&mut self, link: LinkId, span: Span, now: bool) {
+    /// Remembers to tell the agent behind `link` that `spans` are held; `now` if it waits for that.
+    pub(super) fn hold(&mut self, link: LinkId, spans: &[Span], now: bool) {
         if let Some(link) = self.open.get_mut(&link) {
-            link.held.add(span);
+            link.held.add_all(spans);
             if now {
                 link.tell();
             }
@@ -133,7 +147,17 @@ impl Link {
             Err(TrySendError::Full(())) => {}
             Err(TrySendError::Closed(())) => return None,
         }
+        self.tell_durable();
         Some(())
+    }
+
+    fn tell_durable(&mut self) {
+        if self.durable.is_some()
+            && let Ok(place) = self.requests.try_reserve()
+        {
+            let spans = self.durable.take().unwrap_or_default();
+            place.send(AgentRequest::Durable { spans });
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the head knows of one node. Does no I/O, and is told the time.
 
+use shared::history::FactsAt;
 use shared::memory::Available;
 use shared::overview::{Brief, Label, RosterEntry, Standing, Trace};
 use shared::survey::{Finding, Severity, Survey};
@@ -8,7 +9,9 @@ use shared::wire::{AgentReading, ClockReading, Hello, NodeState, Reading, Thinne
 use shared::{NodeFacts, NodeId, Sample};
 
 use super::fleet::LinkId;
-use super::record::Record;
+use super::past::Past;
+use super::record::{Keep, Record, Taken};
+use super::story::Story;
 
 /// A clock that is off by less, in ms, is not worth a word.
 const CLOCK_OFF_MS: i64 = 2000;
@@ -30,6 +33,8 @@ pub(super) struct Node {
     pub(super) labels: Vec<Label>,
     pub(super) trace: Trace,
     pub(super) brief: Option<Brief>,
+    /// What was told of it as events.
+    pub(super) story: Story,
     facts: NodeFacts,
     period_ms: u32,
     survey: Option<Box<Survey>>,
@@ -53,6 +58,7 @@ impl Node {
             labels: Vec::new(),
             trace: Trace::default(),
             brief: None,
+            story: Story::default(),
             facts: NodeFacts::default(),
             period_ms: 1000,
             survey: None,
@@ -61,13 +67,14 @@ impl Node {
         }
     }
 
-    /// Its agent said who it is, over `link`.
-    pub(super) fn begin(&mut self, link: LinkId, hello: Hello, now_ms: u64) {
+    /// Its agent said who it is, over `link`. `past` is what is on disk of it.
+    pub(super) fn begin(&mut self, link: LinkId, hello: Hello, past: Option<&Past>, now_ms: u64) {
         let Hello { facts, boot_id, period_ms, .. } = hello;
-        self.record.begin(boot_id.clone(), period_ms);
+        self.record.begin(boot_id.clone(), period_ms, past);
         if self.boot_id != boot_id {
             self.survey = None;
             self.thinned = None;
+            self.story.boot();
             self.boot_id = boot_id;
         }
         self.facts = facts;
@@ -76,24 +83,35 @@ impl Node {
         self.standing = Standing::Connected { since_ms: now_ms };
     }
 
-    /// Takes in readings of which the last was taken just now. Says whether any was new.
-    pub(super) fn take_live(&mut self, readings: Vec<AgentReading>, now_ms: u64) -> bool {
-        if !self.record.take_live(readings, now_ms) {
-            return false;
+    /// Takes in readings of which the last was taken just now.
+    pub(super) fn take_live(
+        &mut self,
+        readings: Vec<AgentReading>,
+        keep: Keep,
+        now_ms: u64,
+    ) -> Taken {
+        let taken = self.record.take_live(readings, keep, now_ms);
+        if taken.is_new {
+            self.trouble = None;
+            self.summarise();
+            if let Some(brief) = self.brief {
+                self.trace.note(brief.at_ms, brief.share());
+            }
         }
-        self.trouble = None;
-        self.summarise();
-        if let Some(brief) = self.brief {
-            self.trace.note(brief.at_ms, brief.share());
-        }
-        true
+        taken
     }
 
-    /// Takes in readings of its outbox. Says whether any found its place.
-    pub(super) fn take_old(&mut self, readings: Vec<AgentReading>, now_ms: u64) -> bool {
+    /// Takes in readings of its outbox.
+    pub(super) fn take_old(
+        &mut self,
+        readings: Vec<AgentReading>,
+        keep: Keep,
+        now_ms: u64,
+    ) -> Taken {
         let times: Vec<_> = readings.iter().map(|r| (r.uptime_us, share(&r.sample))).collect();
-        if !self.record.take_old(readings, now_ms) {
-            return false;
+        let taken = self.record.take_old(readings, keep, now_ms);
+        if !taken.is_new {
+            return taken;
         }
         for (uptime_us, share) in times {
             if let Some(at_ms) = self.record.at_ms(uptime_us) {
@@ -101,7 +119,7 @@ impl Node {
             }
         }
         self.summarise();
-        true
+        taken
     }
 
     /// Brings its brief up to date. What the head finds itself is never worse than a warning.
@@ -135,6 +153,7 @@ impl Node {
 
     /// The head's clock was set by so many ms.
     pub(super) fn shift(&mut self, by_ms: i64) {
+        self.story.shift(by_ms);
         self.record.shift(by_ms);
         self.trace.shift(by_ms);
         self.heard_ms = self.heard_ms.saturating_add_signed(by_ms);
@@ -163,7 +182,7 @@ impl Node {
         Some(survey)
     }
 
-    fn clock_finding(&self) -> Option<Finding> {
+    pub(super) fn clock_finding(&self) -> Option<Finding> {
         let ahead_ms = self.clock_ahead_ms.filter(|ahead| ahead.abs() >= CLOCK_OFF_MS)?;
         let by = span(ahead_ms.unsigned_abs() / 1000);
         let way = if ahead_ms > 0 { "ahead of" } else { "behind" };
@@ -182,7 +201,7 @@ impl Node {
         })
     }
 
-    fn thinned_finding(&self) -> Option<Finding> {
+    pub(super) fn thinned_finding(&self) -> Option<Finding> {
         let Thinned { readings, since_us, until_us } = self.thinned.filter(|t| t.readings > 0)?;
         let over = span(until_us.saturating_sub(since_us) / 1_000_000);
         Some(Finding {
@@ -198,6 +217,22 @@ impl Node {
                   misses nothing."
                     .into(),
         })
+    }
+
+    /// What its agent found on it, if it said so.
+    pub(super) fn found(&self) -> Option<&[Finding]> {
+        self.survey.as_deref().map(|survey| survey.findings.as_slice())
+    }
+
+    /// What it is, from `at_ms` on.
+    pub(super) fn facts_at(&self, at_ms: u64) -> FactsAt {
+        FactsAt {
+            at_ms,
+            node: self.id.clone(),
+            facts: self.facts.clone(),
+            labels: self.labels.clone(),
+            period_ms: self.period_ms,
+        }
     }
 
     /// In full.

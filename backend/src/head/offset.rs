@@ -41,6 +41,13 @@ impl Offset {
         }
     }
 
+    /// Takes in how it lay when an earlier head wrote it down: good until something arrives.
+    pub(super) fn presume(&mut self, uptime_us: u64, at_ms: u64) {
+        if self.least.is_none() {
+            self.told = Some(at_ms as i64 - (uptime_us / 1000) as i64);
+        }
+    }
+
     /// A time of the node's clock by the head's; `None` while nothing has arrived.
     pub(super) fn at_ms(&self, uptime_us: u64) -> Option<u64> {
         Some(self.told?.saturating_add((uptime_us / 1000) as i64).max(0) as u64)

@@ -1,17 +1,34 @@
 //! The readings of one node that the head holds: of the last five minutes, each exactly once, in the
-//! order they were taken.
+//! order they were taken; and those that no commit holds yet.
 
 use std::collections::VecDeque;
+use std::mem::size_of;
 
+use shared::NodeId;
 use shared::run::Span;
 use shared::window::{SPAN_MS, Window};
 use shared::wire::{AgentReading, Reading};
 
 use super::offset::Offset;
+use super::past::{Past, PastBoot};
 use super::spans::Spans;
+use super::unsaved::{PackedBatch, Unsaved};
 
-/// Boots of a node that are remembered at most.
+/// Boots of a node that are remembered at most, besides those of which something is not on disk…
 const MOST_BOOTS: usize = 4;
+/// …and with them.
+const MOST_UNSAVED_BOOTS: usize = 1000;
+
+/// Whether readings are kept until they are on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// They are for the last five minutes only.
+    Not,
+    /// They are.
+    All,
+    /// They should be, but there is no room: what comes now is not held, and comes again.
+    NoRoom,
+}
 
 /// See the module.
 #[derive(Default)]
@@ -29,12 +46,27 @@ struct Boot {
     held: Spans,
     /// The number of the newest live reading.
     newest: Option<u64>,
+    unsaved: Unsaved,
+    /// What came while there was no room for it: it is not held, whatever lies around it.
+    turned_away: Spans,
+    /// What is on disk, and what is on its way there.
+    durable: Spans,
+    given: Option<Spans>,
+}
+
+/// What became of readings.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Whether any is news.
+    pub(super) is_new: bool,
+    /// What of them is held.
+    pub(super) held: Vec<Span>,
 }
 
 impl Record {
     /// From now on readings are of this boot, and come every `period_ms`. One that was there before is
-    /// gone on with.
-    pub(super) fn begin(&mut self, id: Option<String>, period_ms: u32) {
+    /// gone on with. `past` is what is on disk of the node.
+    pub(super) fn begin(&mut self, id: Option<String>, period_ms: u32, past: Option<&Past>) {
         if let Some(place) = self.boots.iter().position(|boot| boot.id == id) {
             if let Some(mut known) = self.boots.remove(place) {
                 known.readings.set_period(period_ms.into());
@@ -42,15 +74,38 @@ impl Record {
             }
             return;
         }
-        self.boots.push_back(Boot {
+        let mut boot = Boot {
+            readings: Window::of_period(period_ms.into()),
             id,
             offset: Offset::default(),
-            readings: Window::of_period(period_ms.into()),
             held: Spans::default(),
             newest: None,
-        });
-        if self.boots.len() > MOST_BOOTS {
+            unsaved: Unsaved::default(),
+            turned_away: Spans::default(),
+            durable: Spans::default(),
+            given: None,
+        };
+        if let Some(past) = past.and_then(|past| past.boot(boot.id.as_deref())) {
+            boot.remember(past);
+        }
+        self.boots.push_back(boot);
+        let done = self.boots.iter().take(self.boots.len() - 1);
+        if done.clone().filter(|boot| boot.unsaved.is_empty()).count() >= MOST_BOOTS
+            && let Some(oldest) = done.clone().position(|boot| boot.unsaved.is_empty())
+        {
+            self.boots.remove(oldest);
+        }
+        if self.boots.len() > MOST_UNSAVED_BOOTS {
             self.boots.pop_front();
+        }
+    }
+
+    /// Takes in what is on disk of boots that are here already.
+    pub(super) fn remember(&mut self, past: &Past) {
+        for boot in &mut self.boots {
+            if let Some(past) = past.boot(boot.id.as_deref()) {
+                boot.remember(past);
+            }
         }
     }
 
@@ -61,46 +116,84 @@ impl Record {
         }
     }
 
-    /// Takes in readings of which the last was taken just now. Says whether any was new.
-    pub(super) fn take_live(&mut self, readings: Vec<AgentReading>, now_ms: u64) -> bool {
-        let Some(boot) = self.boots.back_mut() else { return false };
-        let mut is_new = false;
+    /// Takes in readings of which the last was taken just now.
+    pub(super) fn take_live(
+        &mut self,
+        readings: Vec<AgentReading>,
+        keep: Keep,
+        now_ms: u64,
+    ) -> Taken {
+        let Some(boot) = self.boots.back_mut() else { return Taken::default() };
+        let (mut is_new, mut held) = (false, Spans::default());
         for reading in readings {
+            let span = Span { from: reading.seq, to: reading.seq };
+            let is_held = boot.held.has(reading.seq);
+            if is_held {
+                held.add(span);
+            }
             if boot.newest.is_some_and(|newest| reading.seq <= newest) {
                 continue;
             }
             boot.newest = Some(reading.seq);
             boot.offset.note(reading.uptime_us, now_ms);
-            boot.held.add(Span { from: reading.seq, to: reading.seq });
+            if keep == Keep::NoRoom && !is_held {
+                boot.turned_away.add(span);
+            } else {
+                if keep == Keep::All && !is_held {
+                    boot.unsaved.push(boot.readings.last(), &reading);
+                }
+                boot.held.add(span);
+                held.add(span);
+            }
             boot.readings.push(reading);
             is_new = true;
         }
         if is_new {
             self.drop_what_is_old(now_ms);
         }
-        is_new
+        Taken { is_new, held: held.take() }
     }
 
     /// Takes in readings that were taken some time ago, in order. Between the first and the last there
-    /// are no others. Says whether any found its place.
-    pub(super) fn take_old(&mut self, mut readings: Vec<AgentReading>, now_ms: u64) -> bool {
-        let Some(boot) = self.boots.back_mut() else { return false };
-        let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return false };
+    /// are no others, but for those that came by themselves. What is new is what found its place in
+    /// the last five minutes.
+    pub(super) fn take_old(
+        &mut self,
+        mut readings: Vec<AgentReading>,
+        keep: Keep,
+        now_ms: u64,
+    ) -> Taken {
+        let Some(boot) = self.boots.back_mut() else { return Taken::default() };
+        let (Some(first), Some(last)) = (readings.first(), readings.last()) else {
+            return Taken::default();
+        };
         let (span, newest_us) = (Span { from: first.seq, to: last.seq }, last.uptime_us);
         readings.retain(|reading| !boot.held.has(reading.seq));
-        boot.held.add(span);
+        let held = if keep == Keep::NoRoom && !readings.is_empty() {
+            boot.turned_away.add(span);
+            Vec::new()
+        } else {
+            for reading in &readings {
+                boot.turned_away.remove(reading.seq);
+            }
+            boot.turned_away.missing_of(span)
+        };
+        boot.held.add_all(&held);
         if boot.offset.at_ms(0).is_none() {
             // Nothing else tells as yet how this boot lies in time: it may only be earlier.
             boot.offset.note(newest_us, now_ms);
+        }
+        if keep == Keep::All {
+            boot.unsaved.add(&readings);
         }
         let uptime_ms =
             boot.offset.at_ms(0).map_or(0, |booted_ms| now_ms.saturating_sub(booted_ms));
         let reaches_back_to_us = uptime_ms.saturating_sub(SPAN_MS) * 1000;
         readings.retain(|reading| reading.uptime_us >= reaches_back_to_us);
-        !readings.is_empty() && boot.readings.merge(readings)
+        Taken { is_new: !readings.is_empty() && boot.readings.merge(readings), held }
     }
 
-    /// Former boots are dropped as their last reading becomes too old.
+    /// Former boots are dropped as their last reading becomes too old, unless it is not on disk yet.
     fn drop_what_is_old(&mut self, now_ms: u64) {
         let oldest_ms = now_ms.saturating_sub(SPAN_MS);
         let present = self.boots.len().saturating_sub(1);
@@ -108,13 +201,70 @@ impl Record {
         self.boots.retain(|boot| {
             place += 1;
             let last = boot.readings.last().and_then(|last| boot.offset.at_ms(last.uptime_us));
-            place > present || last.is_some_and(|last_ms| last_ms >= oldest_ms)
+            place > present
+                || !boot.unsaved.is_empty()
+                || last.is_some_and(|last_ms| last_ms >= oldest_ms)
         });
+    }
+
+    /// Bytes of memory that what is not on disk takes.
+    pub(super) fn unsaved_bytes(&self) -> usize {
+        let former = self.boots.len().saturating_sub(1) * size_of::<Boot>();
+        former + self.boots.iter().map(|boot| boot.unsaved.bytes()).sum::<usize>()
+    }
+
+    /// All that is not on disk, to be written.
+    pub(super) fn give(&mut self, node: &NodeId, into: &mut Vec<PackedBatch>) {
+        for boot in &mut self.boots {
+            if !boot.unsaved.is_empty() {
+                let runs = boot.unsaved.give();
+                boot.given = Some(boot.held.clone());
+                into.extend(PackedBatch::of(node, boot.id.as_deref(), boot.offset, runs));
+            }
+        }
+    }
+
+    /// What was given is on disk. Says whether anything of the present boot was.
+    pub(super) fn saved(&mut self) -> bool {
+        let mut is_news = false;
+        for boot in &mut self.boots {
+            is_news = boot.given.is_some();
+            if let Some(given) = boot.given.take() {
+                boot.unsaved.saved();
+                boot.durable = given;
+            }
+        }
+        is_news
+    }
+
+    /// All that is not on disk, to be looked at.
+    pub(super) fn look(&self, node: &NodeId) -> Vec<PackedBatch> {
+        let mut batches = Vec::new();
+        for boot in &self.boots {
+            let runs = boot.unsaved.look();
+            batches.extend(PackedBatch::of(node, boot.id.as_deref(), boot.offset, runs));
+        }
+        batches
     }
 
     /// The sequence numbers of this boot that the head holds.
     pub(super) fn held(&self) -> Vec<Span> {
         self.boots.back().map(|boot| boot.held.all().to_vec()).unwrap_or_default()
+    }
+
+    /// The sequence numbers of this boot that are on disk.
+    pub(super) fn durable(&self) -> Vec<Span> {
+        self.boots.back().map(|boot| boot.durable.all().to_vec()).unwrap_or_default()
+    }
+
+    /// The name of the present boot.
+    pub(super) fn boot(&self) -> Option<&str> {
+        self.boots.back()?.id.as_deref()
+    }
+
+    /// Whether it ever began.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.boots.is_empty()
     }
 
     /// The newest reading, of whatever boot.
@@ -151,6 +301,18 @@ impl Record {
 }
 
 impl Boot {
+    /// Takes in what is on disk of it.
+    fn remember(&mut self, past: &PastBoot) {
+        self.held.add_all(&past.durable);
+        self.durable.add_all(&past.durable);
+        self.unsaved.drop_known(&self.durable);
+        if let Some((uptime_us, at_ms)) = past.placed {
+            self.offset.presume(uptime_us, at_ms);
+        }
+        let recent = past.recent.iter().flat_map(|run| run.readings().unwrap_or_default());
+        self.readings.merge(recent);
+    }
+
     fn place(&self, reading: &AgentReading) -> Option<Reading> {
         let AgentReading { uptime_us, ref sample, .. } = *reading;
         Some(Reading { at_ms: self.offset.at_ms(uptime_us)?, uptime_us, sample: sample.clone() })
@@ -158,88 +320,4 @@ impl Boot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::Sample;
-
-    fn reading(seq: u64) -> AgentReading {
-        AgentReading { seq, uptime_us: seq * 1_000_000, sample: Sample::EMPTY }
-    }
-
-    fn record() -> Record {
-        let mut record = Record::default();
-        record.begin(Some("a".into()), 1000);
-        record
-    }
-
-    fn told(record: &Record) -> Vec<(u64, u64)> {
-        record.numbered().map(|(_, seq, reading)| (seq, reading.at_ms)).collect()
-    }
-
-    #[test]
-    fn what_comes_twice_or_late_is_held_once_and_in_order() {
-        let mut record = record();
-        let live = |record: &mut Record, seq: u64| {
-            record.take_live(vec![reading(seq)], 1_000_000 + seq * 1000)
-        };
-        for seq in [10, 11, 15] {
-            assert!(live(&mut record, seq));
-        }
-        assert!(!live(&mut record, 11) && !live(&mut record, 15));
-        assert!(record.take_old((10..14).map(reading).collect(), 1_016_000));
-        assert!(!record.take_old((10..14).map(reading).collect(), 1_016_000));
-        assert_eq!(record.held(), [Span { from: 10, to: 13 }, Span { from: 15, to: 15 }]);
-        assert!(live(&mut record, 16));
-        let seqs: Vec<u64> = told(&record).iter().map(|(seq, _)| *seq).collect();
-        assert_eq!(seqs, [10, 11, 12, 13, 15, 16]);
-        assert!(told(&record).iter().all(|(seq, at_ms)| *at_ms == 1_000_000 + seq * 1000));
-    }
-
-    #[test]
-    fn a_backlog_alone_is_placed_before_now() {
-        let mut record = record();
-        assert!(record.take_old((1..=50).map(reading).collect(), 1_000_000));
-        assert_eq!(told(&record)[49], (50, 1_000_000));
-        assert!(record.take_live(vec![reading(100)], 1_020_000));
-        assert_eq!(record.latest().unwrap().at_ms, 1_020_000);
-        assert_eq!(told(&record)[0], (1, 921_000), "now it is known better");
-    }
-
-    #[test]
-    fn what_is_older_than_a_window_is_held_no_longer_but_known() {
-        let mut record = record();
-        record.take_live(vec![reading(1000)], 5_000_000);
-        assert!(!record.take_old((1..=60).map(reading).collect(), 5_000_500));
-        assert_eq!(told(&record).len(), 1);
-        assert_eq!(record.held()[0], Span { from: 1, to: 60 });
-    }
-
-    #[test]
-    fn a_boot_goes_on_with_its_own_numbers() {
-        let mut record = record();
-        record.take_live(vec![reading(500)], 1_000_000);
-        record.begin(Some("b".into()), 1000);
-        assert_eq!(record.held(), []);
-        record.take_live(vec![reading(3)], 1_030_000);
-        assert_eq!(record.latest().unwrap().uptime_us, 3_000_000);
-        assert_eq!(record.before_latest(), None, "counters start anew");
-        assert_eq!(told(&record), [(500, 1_000_000), (3, 1_030_000)]);
-        record.begin(Some("a".into()), 1000);
-        assert_eq!(record.held(), [Span { from: 500, to: 500 }]);
-        record.begin(Some("b".into()), 1000);
-        record.take_live(vec![reading(400)], 1_427_000);
-        assert_eq!(told(&record).len(), 1, "the boot before is too old by now");
-    }
-
-    #[test]
-    fn a_clock_that_is_set_moves_all_of_it_together() {
-        let mut record = record();
-        for seq in 1..=3 {
-            record.take_live(vec![reading(seq)], 10_000_000 + seq * 1000);
-        }
-        record.shift(-86_400);
-        record.take_live(vec![reading(4)], 10_004_000 - 86_400);
-        let times: Vec<u64> = told(&record).iter().map(|(_, at_ms)| *at_ms).collect();
-        assert_eq!(times, [9_914_600, 9_915_600, 9_916_600, 9_917_600]);
-    }
-}
+mod tests;

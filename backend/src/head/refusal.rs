@@ -38,6 +38,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The node that the agent would be, if it said so.
+    #[must_use]
+    pub fn node(&self) -> Option<&NodeId> {
+        match self {
+            Self::Protocol { id, .. } | Self::TooMany(id) | Self::Twice(id) | Self::Revoked(id) => {
+                Some(id)
+            }
+            Self::NoHello => None,
+        }
+    }
+
     /// How long the agent should stay away, in ms.
     #[must_use]
     pub fn retry_ms(&self) -> u32 {

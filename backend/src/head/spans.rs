@@ -33,6 +33,39 @@ impl Spans {
         self.0.get(place).is_some_and(|span| span.from <= seq)
     }
 
+    /// Adds all of `spans`.
+    pub(super) fn add_all(&mut self, spans: &[Span]) {
+        for &span in spans {
+            self.add(span);
+        }
+    }
+
+    /// Takes `seq` out of it.
+    pub(super) fn remove(&mut self, seq: u64) {
+        let place = self.0.partition_point(|span| span.to < seq);
+        if let Some(&Span { from, to }) = self.0.get(place).filter(|span| span.from <= seq) {
+            let before = (from < seq).then(|| Span { from, to: seq - 1 });
+            let after = (seq < to).then(|| Span { from: seq + 1, to });
+            self.0.splice(place..=place, before.into_iter().chain(after));
+        }
+    }
+
+    /// What of `span` is not in it.
+    pub(super) fn missing_of(&self, span: Span) -> Vec<Span> {
+        let mut missing = Vec::new();
+        let mut from = span.from;
+        for known in self.0.iter().filter(|known| known.to >= span.from && known.from <= span.to) {
+            if known.from > from {
+                missing.push(Span { from, to: known.from - 1 });
+            }
+            from = known.to.saturating_add(1);
+        }
+        if from <= span.to && !(from == u64::MAX && self.has(from)) {
+            missing.push(Span { from, to: span.to });
+        }
+        missing
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> &[Span] {
         &self.0
@@ -60,6 +93,18 @@ mod tests {
                 for pair in spans.all().windows(2) {
                     prop_assert!(pair[0].to + 1 < pair[1].from, "{:?}", spans);
                 }
+            }
+            for seq in 0..80 {
+                prop_assert_eq!(spans.has(seq), naive.contains(&seq));
+            }
+            let missing = spans.missing_of(Span { from: 10, to: 40 });
+            for seq in 0..80 {
+                let is_missing = missing.iter().any(|span| (span.from..=span.to).contains(&seq));
+                prop_assert_eq!(is_missing, (10..=40).contains(&seq) && !naive.contains(&seq));
+            }
+            for seq in (0..70).step_by(3) {
+                spans.remove(seq);
+                naive.remove(&seq);
             }
             for seq in 0..80 {
                 prop_assert_eq!(spans.has(seq), naive.contains(&seq));

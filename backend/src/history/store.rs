@@ -1,23 +1,37 @@
 //! What is written, in one commit for all nodes.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::{io, time::Duration};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
+use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
 use shared::NodeId;
-use shared::history::{Batch, Durable, Event, FactsAt, HistoryStatus, Kept, UsageAt};
-use shared::run::Span;
+use shared::history::{Batch, Durable, Event, FactsAt, Tier, UsageAt};
 
+use super::error::{Fault, StoreError};
+use super::index::Index;
+use super::open::{self, BOOTS, META, NODES, Opened, guarded};
+use super::place::{FilePlace, Place};
 use super::reader::Reader;
+use super::segment::SEGMENTS;
+use super::work::{Boot, EXTRA_BYTES, FLOORS, Work};
+
+/// Boots of a node that are told of at most.
+const MOST_BOOTS: usize = 4;
 
 /// How much is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes on disk at most.
+    /// Bytes on disk at most. Of less than [`Limits::LEAST_BYTES`] a store cannot be made.
     pub max_bytes: u64,
     /// How long each tier is kept, in the order of [`shared::history::Tier::ALL`].
     pub keep: [Duration; 5],
+}
+
+impl Limits {
+    /// The least that [`Limits::max_bytes`] may be.
+    pub const LEAST_BYTES: u64 = 16 << 20;
 }
 
 /// What is written besides readings.
@@ -34,132 +48,305 @@ pub struct Extra {
 /// What a finished commit holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Committed {
-    /// For each boot of a node that was in it: all of its numbers that are on disk.
+    /// For each boot of a node that was in it: all of its numbers that are on disk; of very many spans
+    /// the newest.
     pub durable: Vec<Durable>,
     /// Where the tiers that lost something before its time begin now, if any did: ms since 1970.
-    pub lost: Vec<(shared::history::Tier, u64)>,
-}
-
-/// Why history cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another program has it.
-    #[error("another program uses {}", .0.display())]
-    Locked(PathBuf),
-    /// It was written by a newer version.
-    #[error("{} was written by a newer Headroom (store version {version}); use that, or move the file away", .path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The version that it says.
-        version: u32,
-    },
-    /// It is not what was written.
-    #[error("{} is damaged: {what}", .path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where, and how.
-        what: String,
-    },
-    /// There is no room left for it.
-    #[error("no space is left for {}", .0.display())]
-    Full(PathBuf),
-    /// The system refuses.
-    #[error("cannot use {}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    pub lost: Vec<(Tier, u64)>,
+    /// What is not what was written, was to be rolled up, and was left out; in a sentence each.
+    pub damage: Vec<String>,
 }
 
 /// See the module. Clones are the same store.
 #[derive(Clone)]
 pub struct Store {
-    pub(super) inner: Arc<Mutex<Inner>>,
-    path: PathBuf,
+    shared: Arc<Shared>,
 }
 
-#[derive(Clone, Default)]
-pub(super) struct Inner {
-    pub(super) nodes: BTreeMap<NodeId, Vec<(String, Kept)>>,
-    pub(super) extra: Extra,
+struct Shared {
+    place: Box<dyn Place>,
+    limits: Limits,
+    /// How long the file is.
+    len: Arc<AtomicU64>,
+    /// Whoever writes holds it. `None` after an error: then it is opened anew.
+    opened: Mutex<Option<Opened>>,
+    now: RwLock<Option<Arc<Snapshot>>>,
+}
+
+/// All that is on disk as of one moment.
+pub(super) struct Snapshot {
+    pub(super) tx: ReadTransaction,
+    pub(super) index: Index,
+    /// How long the file is.
+    pub(super) bytes: u64,
+    pub(super) limits: Limits,
 }
 
 impl Store {
-    /// Opens the store at `path`, or makes one.
-    pub fn open(path: &Path, _limits: &Limits) -> Result<Self, StoreError> {
-        Ok(Self { inner: Arc::default(), path: path.into() })
+    /// Opens the store at `path`, or makes one. One that cannot be written to at present, for the system
+    /// refuses, is opened for reading: then commits fail until it can.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self, StoreError> {
+        Self::open_at(Box::new(FilePlace(path.into())), limits)
+    }
+
+    /// Opens the store at `place`.
+    pub(super) fn open_at(place: Box<dyn Place>, limits: &Limits) -> Result<Self, StoreError> {
+        let max_bytes = limits.max_bytes.max(Limits::LEAST_BYTES);
+        let store = Self::closed(place, Limits { max_bytes, ..limits.clone() });
+        let mut opened = store.opened();
+        let done = store.open_to_write(&mut opened).or_else(|error| match error {
+            Fault::Io(_) => store.shared.open_to_read(&mut opened).map_err(|_| error),
+            error => Err(error),
+        });
+        drop(opened);
+        done.map_err(|error| error.at(store.path()))?;
+        store.shared.place.reserve();
+        Ok(store)
+    }
+
+    /// Opens the store at `path` to look at it. Nothing is written, and it stays where it is if it is of
+    /// a newer version. A store that was not closed is refused: a head opens it first.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let limits = Limits { max_bytes: 0, keep: [Duration::ZERO; 5] };
+        let store = Self::closed(Box::new(FilePlace(path.into())), limits);
+        let done = store.shared.open_to_read(&mut store.opened());
+        done.map_err(|error| error.at(path))?;
+        Ok(store)
+    }
+
+    fn closed(place: Box<dyn Place>, limits: Limits) -> Self {
+        let (len, opened, now) = (Arc::default(), Mutex::default(), RwLock::default());
+        Self { shared: Arc::new(Shared { place, limits, len, opened, now }) }
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.shared.place.path()
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<Opened>> {
+        self.shared.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_to_write(&self, opened: &mut Option<Opened>) -> Result<(), Fault> {
+        self.shared.open_to_write(opened)
     }
 
     /// Writes all of it, or nothing. Readings that are on disk already are left out. What is older than
-    /// the limits allow goes.
+    /// the limits allow goes. After an error the store goes on: what was written before is there, and the
+    /// next commit opens the file anew. Where there is no room, some of the oldest readings have gone.
     pub fn commit(
         &self,
         batches: impl IntoIterator<Item = Batch>,
         extra: &Extra,
-        _now_ms: u64,
+        now_ms: u64,
     ) -> Result<Committed, StoreError> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut committed = Committed::default();
-        for batch in batches {
-            let kept = inner.nodes.entry(batch.node.clone()).or_default();
-            for reading in batch.readings {
-                if !kept.iter().any(|(b, k)| *b == batch.boot && k.seq == reading.seq) {
-                    kept.push((batch.boot.clone(), reading));
-                }
-            }
-            kept.sort_by_key(|(_, kept)| kept.reading.at_ms);
-        }
-        inner.extra.events.extend(extra.events.iter().cloned());
-        inner.extra.facts.extend(extra.facts.iter().cloned());
-        inner.extra.usages.extend(extra.usages.iter().cloned());
-        committed.durable = durable(&inner);
-        Ok(committed)
+        let mut opened = self.opened();
+        let result = self.shared.commit(&mut opened, batches, extra, now_ms);
+        result.map_err(|error| error.at(self.path()))
     }
 
     /// What is on disk of the last boots of every node.
     pub fn durable(&self) -> Result<Vec<Durable>, StoreError> {
-        Ok(durable(&self.inner.lock().unwrap_or_else(PoisonError::into_inner)))
+        let snapshot = self.shared.snapshot().map_err(|error| error.at(self.path()))?;
+        guarded(|| durable(&snapshot)).map_err(|error| error.at(self.path()))
     }
 
     /// All that is on disk now. Stays as it is while more is written.
     pub fn read(&self) -> Result<Reader, StoreError> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Reader { inner: inner.clone() })
-    }
-
-    /// How it fares, but for what only its keeper knows.
-    pub fn status(&self, _now_ms: u64) -> Result<HistoryStatus, StoreError> {
-        Ok(HistoryStatus { is_kept: true, ..HistoryStatus::default() })
+        let now = self.shared.snapshot().map_err(|error| error.at(self.path()))?;
+        Ok(Reader { now, path: PathBuf::from(self.path()) })
     }
 }
 
-fn durable(inner: &Inner) -> Vec<Durable> {
-    let mut all: BTreeMap<(NodeId, String), Vec<u64>> = BTreeMap::new();
-    for (node, kept) in &inner.nodes {
-        for (boot, kept) in kept {
-            all.entry((node.clone(), boot.clone())).or_default().push(kept.seq);
-        }
+impl Shared {
+    fn open_to_write(&self, opened: &mut Option<Opened>) -> Result<(), Fault> {
+        self.set_now(None);
+        *opened = None;
+        let most = self.limits.max_bytes;
+        let database = open::to_write(&*self.place, most, &self.len)?;
+        self.opened(opened, Opened::ToWrite(database))
     }
-    let spans = |mut seqs: Vec<u64>| {
-        seqs.sort_unstable();
-        let mut spans: Vec<Span> = Vec::new();
-        for seq in seqs {
-            match spans.last_mut() {
-                Some(last) if last.to + 1 == seq => last.to = seq,
-                _ => spans.push(Span { from: seq, to: seq }),
+
+    fn open_to_read(&self, opened: &mut Option<Opened>) -> Result<(), Fault> {
+        self.set_now(None);
+        *opened = None;
+        let database = open::to_read(&*self.place, &self.len)?;
+        self.opened(opened, Opened::ToRead(database))
+    }
+
+    fn opened(&self, opened: &mut Option<Opened>, now: Opened) -> Result<(), Fault> {
+        let index = guarded(|| load(&now))?;
+        self.set_now(Some(self.snapshot_of(&now, index)?));
+        *opened = Some(now);
+        Ok(())
+    }
+
+    fn snapshot_of(&self, opened: &Opened, index: Index) -> Result<Arc<Snapshot>, Fault> {
+        let (tx, bytes) = (opened.begin_read()?, self.len.load(Ordering::Relaxed));
+        Ok(Arc::new(Snapshot { tx, index, bytes, limits: self.limits.clone() }))
+    }
+
+    fn set_now(&self, snapshot: Option<Arc<Snapshot>>) {
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+
+    fn snapshot(&self) -> Result<Arc<Snapshot>, Fault> {
+        let now = || self.now.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(snapshot) = now() {
+            return Ok(snapshot);
+        }
+        // After an error: it may be over.
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if opened.is_none() {
+            self.reopen(&mut opened)?;
+        }
+        now().ok_or_else(|| Fault::Io(std::io::Error::other("it is not open")))
+    }
+
+    fn reopen(&self, opened: &mut Option<Opened>) -> Result<(), Fault> {
+        self.open_to_write(opened).or_else(|error| match error {
+            Fault::Io(_) => self.open_to_read(opened).map_err(|_| error),
+            error => Err(error),
+        })
+    }
+
+    fn commit(
+        &self,
+        opened: &mut Option<Opened>,
+        batches: impl IntoIterator<Item = Batch>,
+        extra: &Extra,
+        now_ms: u64,
+    ) -> Result<Committed, Fault> {
+        if !matches!(opened, Some(Opened::ToWrite(_))) {
+            self.open_to_write(opened).inspect_err(|_| drop(self.open_to_read(opened)))?;
+        }
+        let mut batches = batches.into_iter();
+        let mut append = |work: &mut Work<'_>| {
+            batches.try_for_each(|batch| work.append(batch))?;
+            work.add(extra)?;
+            work.close_all()?;
+            work.roll(now_ms)?;
+            work.retain(now_ms, &self.limits)
+        };
+        let done = self.write(opened, &mut append);
+        match &done {
+            Ok(_) => self.place.reserve(),
+            // redb does no more after an error of the disk: so it is opened anew.
+            Err(error) => {
+                let is_full = error.is_full();
+                if is_full {
+                    self.place.give_up();
+                }
+                if self.reopen(opened).is_ok() && is_full {
+                    self.make_room(opened, now_ms);
+                }
             }
         }
-        spans
+        done
+    }
+
+    /// Removes some of the oldest readings. If even that fails, the next commit tries again.
+    fn make_room(&self, opened: &mut Option<Opened>, now_ms: u64) {
+        let mut shrink = |work: &mut Work<'_>| work.make_room(now_ms);
+        if self.write(opened, &mut shrink).is_err() {
+            self.reopen(opened).ok();
+            return;
+        }
+        // What was freed can be written to after the next commit.
+        self.write(opened, &mut |work| {
+            work.has_changed = true;
+            Ok(())
+        })
+        .ok();
+    }
+
+    fn write(
+        &self,
+        opened: &mut Option<Opened>,
+        work: &mut dyn FnMut(&mut Work<'_>) -> Result<(), Fault>,
+    ) -> Result<Committed, Fault> {
+        let Some(Opened::ToWrite(database)) = opened else {
+            return Err(Fault::Io(std::io::ErrorKind::ReadOnlyFilesystem.into()));
+        };
+        let index = self.now.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let index = index.map(|now| now.index.clone()).unwrap_or_default();
+        let (committed, index) = guarded(|| {
+            let tx = database.begin_write()?;
+            let (committed, index, has_changed) = fill(&tx, index, work)?;
+            if has_changed {
+                tx.commit()?;
+            } else {
+                tx.abort()?;
+            }
+            Ok((committed, index))
+        })?;
+        if let Some(opened) = opened {
+            self.set_now(Some(self.snapshot_of(opened, index)?));
+        }
+        Ok(committed)
+    }
+}
+
+fn fill(
+    tx: &WriteTransaction,
+    index: Index,
+    fill: &mut dyn FnMut(&mut Work<'_>) -> Result<(), Fault>,
+) -> Result<(Committed, Index, bool), Fault> {
+    let mut work = Work::begin(tx, index)?;
+    fill(&mut work)?;
+    let durable = work.close_boots()?;
+    work.close_extra()?;
+    let begins = |&tier: &Tier| {
+        let first = work.index.of(tier).map(|(_, segment)| segment.first_ms).min();
+        Some((tier, first.unwrap_or(work.index.floors[tier as usize])))
     };
-    all.into_iter().map(|((node, boot), seqs)| Durable { node, boot, spans: spans(seqs) }).collect()
+    let lost = work.lost.iter().filter_map(begins).collect();
+    let committed = Committed { durable, lost, damage: work.broken };
+    Ok((committed, work.index, work.has_changed))
+}
+
+/// Reads what there is.
+fn load(opened: &Opened) -> Result<Index, Fault> {
+    let tx = opened.begin_read()?;
+    let mut index = Index::default();
+    for entry in tx.open_table(NODES)?.iter()? {
+        let (number, id) = entry?;
+        let id = NodeId::try_from(id.value().to_owned());
+        let id = id.map_err(|error| Fault::broken(error.to_string()))?;
+        Arc::make_mut(&mut index.ids).insert(id, number.value());
+    }
+    for entry in tx.open_table(BOOTS)?.iter()? {
+        let (number, bytes) = entry?;
+        let boot = Boot::read(bytes.value())?;
+        Arc::make_mut(&mut index.boots).insert(number.value(), (boot.node, boot.name));
+    }
+    let meta = tx.open_table(META)?;
+    if let Some(floors) = meta.get(FLOORS)? {
+        for (floor, bytes) in index.floors.iter_mut().zip(floors.value().chunks_exact(8)) {
+            *floor = bytes.try_into().map_or(0, u64::from_le_bytes);
+        }
+    }
+    if let Some(bytes) = meta.get(EXTRA_BYTES)? {
+        index.extra_bytes = bytes.value().try_into().map_or(0, u64::from_le_bytes);
+    }
+    index.load(&tx.open_table(SEGMENTS)?)?;
+    Ok(index)
+}
+
+fn durable(snapshot: &Snapshot) -> Result<Vec<Durable>, Fault> {
+    let table = snapshot.tx.open_table(BOOTS)?;
+    let mut durable = Vec::new();
+    for (id, number) in &*snapshot.index.ids {
+        let of_node = snapshot.index.boots.iter().rev().filter(|(_, boot)| boot.0 == *number);
+        for (boot, _) in of_node.take(MOST_BOOTS) {
+            if let Some(bytes) = table.get(boot)? {
+                let boot = Boot::read(bytes.value())?;
+                let (node, name) = (id.clone(), boot.name.to_string());
+                durable.push(Durable { node, boot: name, spans: boot.spans.told() });
+            }
+        }
+    }
+    Ok(durable)
 }

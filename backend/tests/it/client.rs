@@ -255,11 +255,14 @@ impl Follower {
         }
     }
 
-    /// The next message.
+    /// The next message, but for what happened, which may come at any time.
     pub(crate) async fn message(&mut self) -> FeedMessage {
-        match self.hear().await {
-            Heard::Message(message) => message,
-            Heard::Close(reason) => panic!("the feed was closed: {reason:?}"),
+        loop {
+            match self.hear().await {
+                Heard::Message(FeedMessage::Events(_)) => {}
+                Heard::Message(message) => return message,
+                Heard::Close(reason) => panic!("the feed was closed: {reason:?}"),
+            }
         }
     }
 

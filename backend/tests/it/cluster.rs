@@ -150,6 +150,7 @@ impl HeadPlan {
     /// Starts it on `listen`.
     pub(crate) fn start(&self, listen: &str, wrap: Wrap<'_>) -> Head {
         let mut serve = command();
+        serve.env("HEADROOM_RUNTIME_DIR", self.data.join("run"));
         serve.args(["serve", "--listen", listen, "--data-dir"]).arg(&self.data).args(&self.args);
         let program = Program::start(&mut wrap(&serve), "");
         let line = |prefix: &str| {

@@ -152,7 +152,7 @@ impl Cluster {
 }
 
 /// The library that makes a program believe another time of day.
-fn faketime() -> Option<String> {
+pub(crate) fn faketime() -> Option<String> {
     let mut dirs = std::fs::read_dir("/usr/lib").ok()?;
     let library = |dir: std::io::Result<std::fs::DirEntry>| {
         let path = dir.ok()?.path().join("faketime/libfaketime.so.1");

@@ -29,6 +29,7 @@ pub(crate) fn command() -> Command {
     }
     // Nobody's data, and none that a test finds: one that keeps data says where.
     let nowhere = std::env::temp_dir().join(format!("headroom-test-{}", std::process::id()));
+    command.env("HEADROOM_RUNTIME_DIR", nowhere.join("run"));
     command.env("HEADROOM_DATA_DIR", nowhere);
     command.stdin(Stdio::null());
     command
@@ -79,6 +80,7 @@ impl Server {
     pub(crate) fn start_at(listen: &str, fake: &FakeProc, args: &[&str]) -> Self {
         let mut command = command();
         command.env("HEADROOM_DATA_DIR", fake.path("data"));
+        command.env("HEADROOM_RUNTIME_DIR", fake.path("run"));
         command.args(["--listen", listen]).args(fake.args()).args(args);
         Self::spawn(&mut command, Stdio::piped())
     }

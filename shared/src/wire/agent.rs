@@ -58,6 +58,13 @@ pub enum AgentRequest {
         /// It is of no use to come back sooner than in so many ms.
         retry_ms: u32,
     },
+    /// Readings that are on disk: the agent need not keep them any longer. A head that keeps history
+    /// says it right after its welcome, if need be with none: then what it merely holds is kept until
+    /// it says so.
+    Durable {
+        /// Their sequence numbers.
+        spans: Vec<Span>,
+    },
 }
 
 /// Each side of an agent's link gives a sign of life at least this often, in ms…

@@ -97,7 +97,7 @@ proptest! {
                     }
                     sent.clear();
                     let spans: Vec<Span> = held.iter().map(|&n| Span { from: n, to: n }).collect();
-                    outbox.begin(&spans, now_us);
+                    outbox.begin(&spans);
                 }
                 Step::Send(is_held) => if let Some((run, span)) = outbox.next_unheld() {
                     let told = seqs(&run.readings().unwrap());
@@ -118,7 +118,7 @@ proptest! {
             prop_assert_eq!(outbox.is_waiting(), waits);
         }
         let recent = last.saturating_sub(300);
-        outbox.begin(&[], last * SECOND_US);
+        outbox.begin(&[]);
         let told = seqs(&rest(&mut outbox));
         prop_assert!(told.is_sorted_by(|a, b| a < b));
         let told: BTreeSet<u64> = told.into_iter().collect();
@@ -223,7 +223,7 @@ fn what_a_new_head_lacks_is_kept_for_five_minutes() {
         outbox.held(&[Span { from: seq, to: seq }], seq * SECOND_US);
     }
     assert!(outbox.next_unheld().is_none());
-    outbox.begin(&[], 900 * SECOND_US);
+    outbox.begin(&[]);
     let told = seqs(&rest(&mut outbox));
     assert!(told[0] <= 600 && told[0] + 60 > 600 - 60, "{}", told[0]);
     assert_eq!(told, (told[0]..=900).collect::<Vec<_>>());
@@ -255,4 +255,53 @@ fn change(sample: &mut Sample, random: &mut Random) {
         let up = random.below(2) == 0;
         sample.set(field, Some(if up { old + by } else { old.saturating_sub(by) }));
     }
+}
+
+#[test]
+fn what_is_held_is_kept_until_it_is_on_disk() {
+    let mut outbox = Outbox::default();
+    outbox.begin(&[]);
+    outbox.durable(&[]);
+    for seq in 1..=900 {
+        outbox.push(&reading(seq));
+        outbox.sent(seq);
+        outbox.held(&[Span { from: seq, to: seq }], seq * SECOND_US);
+    }
+    assert!(outbox.next_unheld().is_none());
+    // A quarter of an hour later the head is killed, and holds what it wrote in between.
+    let written = Span { from: 1, to: 200 };
+    assert!(outbox.durable(&[written]));
+    outbox.begin(&[written]);
+    outbox.durable(&[written]);
+    assert_eq!(seqs(&rest(&mut outbox)), (201..=900).collect::<Vec<_>>());
+    // A head that keeps nothing says so by its silence.
+    outbox.begin(&[Span { from: 1, to: 900 }]);
+    outbox.held(&[], 2000 * SECOND_US);
+    outbox.begin(&[]);
+    assert!(rest(&mut outbox).is_empty());
+}
+
+#[test]
+fn without_room_what_is_on_disk_goes_first() {
+    let (mut outbox, mut random, mut sample) = (Outbox::default(), Random(3), lively());
+    let mut last = 0;
+    let mut take = |outbox: &mut Outbox, count: u64| {
+        for _ in 0..count {
+            last += 1;
+            change(&mut sample, &mut random);
+            let (seq, uptime_us) = (last, last * SECOND_US);
+            outbox.push(&AgentReading { seq, uptime_us, sample: sample.clone() });
+        }
+        last
+    };
+    outbox.begin(&[]);
+    outbox.durable(&[]);
+    take(&mut outbox, 3000);
+    outbox.held(&[Span { from: 1, to: 3000 }], 0);
+    outbox.durable(&[Span { from: 2001, to: 2500 }]);
+    while outbox.thinned().readings == 0 {
+        assert!(take(&mut outbox, 1) < 60_000, "there is room for all of it");
+    }
+    outbox.begin(&[]);
+    assert!(rest(&mut outbox)[0].seq > 3000, "what is held goes before anything is thinned");
 }

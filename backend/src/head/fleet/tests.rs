@@ -3,7 +3,7 @@
 use super::*;
 use crate::head::news::Outlook;
 use shared::overview::{Brief, Briefs, Label};
-use shared::wire::{ClockReading, Delta, FeedMessage};
+use shared::wire::{AgentReading, ClockReading, Delta, FeedMessage};
 use shared::{Field, NodeFacts, Sample};
 
 fn hello(id: &str, boot: &str) -> Report {
@@ -99,7 +99,10 @@ fn trouble_lasts_until_the_next_reading() {
 #[test]
 fn what_is_held_is_told_and_an_outbox_fills_the_gap() {
     let mut fleet = fleet();
-    assert_eq!(fleet.report(1, None, live(9), 58_000), Ok(Reply::Held(Span { from: 9, to: 9 })));
+    assert_eq!(
+        fleet.report(1, None, live(9), 58_000),
+        Ok(Reply::Held(vec![Span { from: 9, to: 9 }]))
+    );
     fleet.leave(1, false, 58_500);
     assert!(matches!(fleet.detail(&id("a")).unwrap().standing, Standing::Gone { .. }));
     let welcome = fleet.report(2, None, hello("a", "x"), 60_000);
@@ -107,7 +110,10 @@ fn what_is_held_is_told_and_an_outbox_fills_the_gap() {
     assert_eq!(welcome, Ok(Reply::Welcome(Welcome { id: id("a"), held }, None)));
     fleet.news.take();
     let old = Report::Old((2..=8).map(reading).collect());
-    assert_eq!(fleet.report(2, None, old, 60_100), Ok(Reply::HeldNow(Span { from: 2, to: 8 })));
+    assert_eq!(
+        fleet.report(2, None, old, 60_100),
+        Ok(Reply::HeldNow(vec![Span { from: 2, to: 8 }]))
+    );
     let briefs = next_briefs(&mut fleet);
     assert_eq!(briefs.refilled, [0]);
     let seqs: Vec<u64> = fleet.numbered(&id("a")).unwrap().iter().map(|n| n.seq).collect();
