@@ -25,6 +25,8 @@ pub(crate) struct Machine {
     /// Below this the kernel reclaims.
     low: u64,
     programs: u64,
+    /// What one program holds that grows.
+    grown: u64,
     shared: u64,
     files: u64,
     files_in_use: u64,
@@ -46,9 +48,11 @@ impl Machine {
         let mut chance = Chance::new(seed);
         let kind = &kind::KINDS[chance.below(kind::KINDS.len() as u64) as usize];
         let habit = match chance.below(10) {
-            0..6 => &HABITS[0],
-            6..9 => &HABITS[1],
-            _ => &HABITS[2],
+            0..4 => &HABITS[0],
+            4..6 => &HABITS[1],
+            6 => &HABITS[2],
+            7 => &HABITS[3],
+            _ => &HABITS[4],
         };
         let total = kind.total_kib / 4;
         let programs = total * chance.between(habit.programs.0, habit.programs.1) / 1000;
@@ -56,6 +60,7 @@ impl Machine {
         let mut machine = Self {
             low: total / 64,
             programs,
+            grown: 0,
             shared: total / 100,
             files,
             files_in_use: files / 3,
@@ -102,6 +107,7 @@ impl Machine {
         if self.chance.happens(habit.reads) {
             self.read_files();
         }
+        self.grow(period_ms);
         if self.chance.happens(habit.moves) {
             self.dirty = self.chance.between(self.dirty / 2, self.dirty + self.dirty / 2 + 12);
             self.dirty = self.dirty.min(habit.read * 8);
@@ -140,6 +146,23 @@ impl Machine {
         self.add(Field::Faults, faults);
     }
 
+    /// The program that grows does so, by fits and starts, or is started anew.
+    fn grow(&mut self, period_ms: u64) {
+        let (pages, top) = self.habit.grows;
+        if pages > 0 {
+            self.grown += self.chance.below(2 * pages + 1) * period_ms / 1000;
+        }
+        if self.grown > self.total * top / 1000 {
+            self.grown = 0;
+            self.swapped /= 2;
+        }
+    }
+
+    /// What programs hold that was not swapped out.
+    fn in_ram(&self) -> u64 {
+        (self.programs + self.grown).saturating_sub(self.swapped)
+    }
+
     /// Files are read into the cache, and written.
     fn read_files(&mut self) {
         let pages = self.chance.between(1, self.habit.read);
@@ -162,7 +185,7 @@ impl Machine {
     }
 
     fn used(&self) -> u64 {
-        self.programs - self.swapped.min(self.programs)
+        self.in_ram()
             + self.shared
             + self.files
             + self.buffers
@@ -199,6 +222,7 @@ impl Machine {
         let short = wanted - dropped - out;
         if short > 0 {
             self.programs -= short.min(self.programs / 2);
+            self.grown = 0;
             self.add(Field::OomKills, 1);
         }
     }
@@ -239,7 +263,7 @@ impl Machine {
     fn tell(&mut self) {
         let free = self.total.saturating_sub(self.used());
         let file_pages = self.files + self.buffers;
-        let programs = self.programs - self.swapped.min(self.programs);
+        let programs = self.in_ram();
         let active_file = self.files_in_use.min(file_pages);
         let (active_anon, inactive_anon) = (programs / 64, programs - programs / 64 + self.shared);
         let inactive_file = file_pages - active_file;
@@ -274,7 +298,7 @@ impl Machine {
             (Field::KernelStack, self.stacks),
             (Field::PageTables, self.tables),
             (Field::VmallocUsed, self.stacks + 6500),
-            (Field::Committed, self.programs * 2),
+            (Field::Committed, (self.programs + self.grown) * 2),
             (Field::SwapTotal, self.kind.swap_kib / 4),
             (Field::SwapFree, swap_free),
             (Field::ZoneLow, self.low),

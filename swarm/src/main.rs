@@ -1,4 +1,5 @@
-//! Many agents in one process: `cargo xtask swarm`.
+//! Many agents in one process: `cargo xtask swarm`. With `past` it writes days that never were into a
+//! store, to measure what keeping them costs.
 
 mod args;
 mod chance;
@@ -8,6 +9,7 @@ mod frame;
 mod link;
 mod machine;
 mod node;
+mod past;
 mod process;
 mod report;
 mod swarm;
@@ -18,6 +20,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|command| command == "past") {
+        return past::main();
+    }
     let args = args::Args::parse();
     let as_json = args.json;
     match swarm::run(args) {

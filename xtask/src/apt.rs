@@ -22,15 +22,18 @@ pub(crate) fn line(packages: &[&str]) -> String {
     format!("apt-get install -y --no-install-recommends {}", packages.join(" "))
 }
 
+/// Nothing is asked, and no service is started that a package brings (invoke-rc.d(8)).
+const SETTINGS: [&str; 2] = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"];
+
 /// `apt-get` with the right to install.
 fn apt_get(packages: &[&str]) -> Result<Command> {
     let mut command = if process::is_root() {
         let mut command = Command::new("env");
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        command.args(SETTINGS).arg("apt-get");
         command
     } else if find(&["sudo"]).is_some() {
         let mut command = Command::new("sudo");
-        command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        command.args(["-n", "env"]).args(SETTINGS).arg("apt-get");
         command
     } else {
         let packages = packages.join(", ");

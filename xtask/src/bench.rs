@@ -2,6 +2,7 @@
 
 mod agent;
 mod cluster;
+mod history;
 mod many;
 mod program;
 
@@ -76,7 +77,17 @@ pub(crate) fn bench(short: bool) -> Result<bool> {
     measure(&mut rows, &what, || resident(&binary, watch));
     let what = format!("agent over {} s", watch.as_secs());
     measure(&mut rows, &what, || agent::measure(&binary, watch));
+    history::measure_all(&mut rows, &binary, short)?;
     cluster::measure_all(&mut rows, &binary, short, !short)?;
+    Ok(print(&rows))
+}
+
+/// Measures what it costs to keep the past, beside two others who do; whether all of it is within its
+/// budget.
+pub(crate) fn of_history(short: bool) -> Result<bool> {
+    let binary = process::build_release()?;
+    let mut rows = Vec::new();
+    history::measure_all(&mut rows, &binary, short)?;
     Ok(print(&rows))
 }
 
@@ -215,7 +226,7 @@ fn resident(binary: &Path, watch: Duration) -> Result<Vec<Row>> {
 
 /// Prints the table; whether nothing is over its budget.
 fn print(rows: &[Row]) -> bool {
-    println!("\n{:<44} {:<26} {:<28} verdict", "what", "measured", "budget");
+    println!("\n{:<44} {:<26} {:<44} verdict", "what", "measured", "budget");
     for Row { what, measured, budget, verdict } in rows {
         let verdict = match verdict {
             Verdict::Within => "ok",
@@ -223,7 +234,7 @@ fn print(rows: &[Row]) -> bool {
             Verdict::NotMeasured => "NOT MEASURED",
             Verdict::Told => "for information",
         };
-        println!("{what:<44} {measured:<26} {budget:<28} {verdict}");
+        println!("{what:<44} {measured:<26} {budget:<44} {verdict}");
     }
     rows.iter().all(|row| matches!(row.verdict, Verdict::Within | Verdict::Told))
 }

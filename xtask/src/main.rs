@@ -29,10 +29,11 @@ cargo xtask COMMAND
   test             everything `cargo test` covers, with a browser for the end-to-end tests, and
                    with other tools to compare with
   check            formatting, clippy for both targets, documentation, tidy rules, cargo-deny
-  bench [cluster] [--short]
+  bench [cluster | history] [--short]
                    measure against the budgets; --short watches memory for 20 s, not 10 min, and
                    leaves out how many nodes a head carries; with `cluster` only what a head does
-                   with a thousand nodes and more, 10 min or with --short 4
+                   with a thousand nodes and more, 10 min or with --short 4; with `history` only what
+                   keeping the past costs, beside Prometheus and VictoriaMetrics
   swarm --head URL --nodes N (--data-dir DIR | --tokens FILE) [OPTIONS]
                    load a head with N agents whose memory is made up; of the head that keeps its data
                    in DIR it gets the tokens itself; some can do as they should not
@@ -66,6 +67,8 @@ fn main() -> ExitCode {
         ["bench", "--short"] => measured(bench::bench(true)),
         ["bench", "cluster"] => measured(bench::of_cluster(false)),
         ["bench", "cluster", "--short"] => measured(bench::of_cluster(true)),
+        ["bench", "history"] => measured(bench::of_history(false)),
+        ["bench", "history", "--short"] => measured(bench::of_history(true)),
         ["swarm", args @ ..] => ended(swarm::swarm(args)),
         ["soak", "hosts"] => ended(soak("hosts::")),
         ["soak", "crash"] => ended(soak("crash::")),

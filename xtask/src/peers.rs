@@ -69,6 +69,17 @@ impl Peers {
     }
 }
 
+/// Finds the stores that ours is compared with; installs what is missing.
+pub(crate) fn ensure_stores() -> Result<()> {
+    let missing: Vec<&str> =
+        ["prometheus", "victoria-metrics"].into_iter().filter(|name| !is_installed(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("our store is compared with others; installing {}", missing.join(", "));
+    apt::install(&missing)
+}
+
 fn is_installed(program: &str) -> bool {
     find(&[program]).is_some() || SBIN.iter().any(|dir| Path::new(dir).join(program).is_file())
 }

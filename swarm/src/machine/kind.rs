@@ -86,14 +86,17 @@ pub(super) struct Habit {
     /// In thousandths, how often files are read, and how many pages at most.
     pub(super) reads: u64,
     pub(super) read: u64,
+    /// Pages by which one program grows in a second, until it holds so many thousandths of total and is
+    /// started anew: a leak if that is slow, a heap that is swept if it is quick.
+    pub(super) grows: (u64, u64),
     /// Page faults at most.
     pub(super) faults: u64,
     /// How busy the processors are, in thousandths.
     pub(super) cpu: (u64, u64),
 }
 
-/// Idle, at work, and very busy.
-pub(super) const HABITS: [Habit; 3] = [
+/// Idle, at work, very busy, with a leak, and with a heap that is swept again and again.
+pub(super) const HABITS: [Habit; 5] = [
     Habit {
         programs: (60, 180),
         moves: 650,
@@ -101,6 +104,7 @@ pub(super) const HABITS: [Habit; 3] = [
         jumps: 1,
         reads: 150,
         read: 40,
+        grows: (0, 0),
         faults: 60,
         cpu: (5, 40),
     },
@@ -111,6 +115,7 @@ pub(super) const HABITS: [Habit; 3] = [
         jumps: 5,
         reads: 600,
         read: 600,
+        grows: (0, 0),
         faults: 3000,
         cpu: (80, 350),
     },
@@ -121,8 +126,31 @@ pub(super) const HABITS: [Habit; 3] = [
         jumps: 20,
         reads: 900,
         read: 3000,
+        grows: (0, 0),
         faults: 30_000,
         cpu: (500, 1000),
+    },
+    Habit {
+        programs: (120, 300),
+        moves: 800,
+        step: 120,
+        jumps: 2,
+        reads: 300,
+        read: 200,
+        grows: (6, 450),
+        faults: 900,
+        cpu: (30, 150),
+    },
+    Habit {
+        programs: (150, 350),
+        moves: 900,
+        step: 200,
+        jumps: 2,
+        reads: 400,
+        read: 200,
+        grows: (900, 80),
+        faults: 2500,
+        cpu: (100, 300),
     },
 ];
 

@@ -93,6 +93,14 @@ pub(super) fn resident_kib(pid: u32) -> Result<u64> {
         .ok_or_else(|| Error::say(format!("{}: no VmRSS; is it running?", path.display())))
 }
 
+/// Bytes that a process caused to be written to disks so far.
+pub(super) fn written(pid: u32) -> Result<u64> {
+    let path = proc(pid, "io");
+    let io = files::read_text(&path)?;
+    let bytes = io.lines().find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok());
+    bytes.ok_or_else(|| Error::say(format!("{}: no write_bytes; is it running?", path.display())))
+}
+
 /// The port, and over TLS the fingerprint, that it tells; the rest of the output is read and dropped,
 /// so that the program never waits for us.
 fn told(stdout: ChildStdout) -> Option<(u16, Option<String>)> {
