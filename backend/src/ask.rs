@@ -6,13 +6,15 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
 use actix_web::rt::System;
-use awc::{Client, Connector};
+use awc::{Client, ClientResponse, Connector};
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use shared::{NodeFacts, NodeId, Sample};
+use tokio::time::timeout;
 
-use crate::config::HeadArgs;
+use crate::config::{HeadArgs, TrustArgs};
 use crate::error::{Error, tell};
 use crate::table::plain;
 use crate::{secrets, tls};
@@ -22,6 +24,8 @@ const MOST_BYTES: usize = 64 << 20;
 /// Bytes of a password at most.
 const MOST_PASSWORD: usize = 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// In the middle of a long answer nothing comes for so long at most.
+const SILENCE: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct Nodes {
@@ -67,7 +71,7 @@ impl TryFrom<String> for State {
 
 /// The last reading of a node, and its facts. `node` may be left out where the head has only one.
 pub fn node(url: &str, of: &HeadArgs) -> Result<(Sample, NodeFacts), Error> {
-    let found = choose(&mut Head::enter(url, of)?, of)?;
+    let found = choose(&mut Head::enter(url, &of.trust)?, of)?;
     let no_reading = || failed(url, format!("{} has given no reading yet", found.id));
     let sample = found.sample.ok_or_else(no_reading)?;
     Ok((sample, found.facts))
@@ -75,14 +79,14 @@ pub fn node(url: &str, of: &HeadArgs) -> Result<(Sample, NodeFacts), Error> {
 
 /// What the head tells at `/api/v1/nodes/{id}/{what}` of a node, chosen as in [`node`].
 pub fn of_node<T: DeserializeOwned>(url: &str, of: &HeadArgs, what: &str) -> Result<T, Error> {
-    let mut head = Head::enter(url, of)?;
+    let mut head = Head::enter(url, &of.trust)?;
     let id = choose(&mut head, of)?.id;
     head.get(&format!("/api/v1/nodes/{id}/{what}"))
 }
 
 /// Every node, or the one that is named.
 pub fn nodes(url: &str, of: &HeadArgs) -> Result<Vec<Node>, Error> {
-    let mut head = Head::enter(url, of)?;
+    let mut head = Head::enter(url, &of.trust)?;
     if of.node.is_some() {
         return Ok(vec![choose(&mut head, of)?]);
     }
@@ -112,7 +116,7 @@ fn choose(head: &mut Head<'_>, of: &HeadArgs) -> Result<Node, Error> {
 }
 
 /// A head that answers.
-struct Head<'a> {
+pub struct Head<'a> {
     url: &'a str,
     tls: Arc<rustls::ClientConfig>,
     session: Option<HeaderValue>,
@@ -128,7 +132,7 @@ struct Answer {
 
 impl<'a> Head<'a> {
     /// Signs in, if there is a password to do so with.
-    fn enter(url: &'a str, of: &HeadArgs) -> Result<Self, Error> {
+    pub fn enter(url: &'a str, of: &TrustArgs) -> Result<Self, Error> {
         let is_secure = url.starts_with("https://");
         if is_secure && of.fingerprint.is_none() {
             let text = "for https:// say with --fingerprint which certificate is the head's; the head \
@@ -160,13 +164,37 @@ impl<'a> Head<'a> {
         Ok(head)
     }
 
-    fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
+    /// What it tells at `path`.
+    pub fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
         let answer = self.ask(path, None)?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer));
         }
         let no_head = |error| failed(self.url, format!("this is not what a head answers: {error}"));
         serde_json::from_slice(&answer.body).map_err(no_head)
+    }
+
+    /// Passes on what it tells at `path`, however much that is, as it comes.
+    pub fn fetch(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let url = format!("{}{path}", self.url);
+        System::new().block_on(async {
+            let mut answer = self.send(&url, None).await?;
+            if answer.status() != StatusCode::OK {
+                return Err(self.refused(&self.whole(answer).await?));
+            }
+            loop {
+                let next = timeout(SILENCE, answer.next()).await;
+                let next = next.map_err(|_| failed(self.url, "it says no more".into()))?;
+                let Some(piece) = next else { return Ok(()) };
+                take(&piece.map_err(|error| {
+                    failed(self.url, format!("it broke off its answer: {}", causes(&error)))
+                })?)?;
+            }
+        })
     }
 
     fn refused(&self, answer: &Answer) -> Error {
@@ -186,32 +214,51 @@ impl<'a> Head<'a> {
     /// Gets `path`, or posts to it what is to be `told`.
     fn ask(&self, path: &str, told: Option<&serde_json::Value>) -> Result<Answer, Error> {
         let url = format!("{}{path}", self.url);
-        let failed = |error: &dyn std::error::Error| failed(self.url, causes(error));
-        System::new().block_on(async {
-            let connector = Connector::new().rustls_0_23(Arc::clone(&self.tls));
-            let client = Client::builder().connector(connector).timeout(TIMEOUT).finish();
-            let mut request = if told.is_some() { client.post(&url) } else { client.get(&url) };
-            if let Some(session) = &self.session {
-                request = request.insert_header((COOKIE, session.clone()));
-            }
-            let sent = match told {
-                Some(told) => request.send_json(told).await,
-                None => request.send().await,
-            };
-            let mut answer = sent.map_err(|error| failed(&error))?;
-            let body = answer.body().limit(MOST_BYTES).await.map_err(|error| failed(&error))?;
-            let header = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
-            let session = header(SET_COOKIE).and_then(|cookie| {
-                HeaderValue::from_str(cookie.split(';').next().unwrap_or_default()).ok()
-            });
-            Ok(Answer {
-                status: answer.status(),
-                session,
-                retry_after: header(RETRY_AFTER),
-                body: body.into(),
-            })
+        System::new().block_on(async { self.whole(self.send(&url, told).await?).await })
+    }
+
+    async fn send(
+        &self,
+        url: &str,
+        told: Option<&serde_json::Value>,
+    ) -> Result<ClientResponse, Error> {
+        let connector = Connector::new().rustls_0_23(Arc::clone(&self.tls));
+        let client = Client::builder().connector(connector).timeout(TIMEOUT).finish();
+        let mut request = if told.is_some() { client.post(url) } else { client.get(url) };
+        if let Some(session) = &self.session {
+            request = request.insert_header((COOKIE, session.clone()));
+        }
+        let sent = match told {
+            Some(told) => request.send_json(told).await,
+            None => request.send().await,
+        };
+        sent.map_err(|error| failed(self.url, causes(&error)))
+    }
+
+    async fn whole(&self, mut answer: ClientResponse) -> Result<Answer, Error> {
+        let body = answer.body().limit(MOST_BYTES).await;
+        let body = body.map_err(|error| failed(self.url, causes(&error)))?;
+        let header = |name| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+        let session = header(SET_COOKIE).and_then(|cookie| {
+            HeaderValue::from_str(cookie.split(';').next().unwrap_or_default()).ok()
+        });
+        Ok(Answer {
+            status: answer.status(),
+            session,
+            retry_after: header(RETRY_AFTER),
+            body: body.into(),
         })
     }
+}
+
+/// `text` as it stands in an address, in the value of a parameter.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~,:".contains(&byte);
+    let byte = |byte: u8| {
+        if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(byte).collect()
 }
 
 /// What went wrong, and why, as far as one cause does not repeat the other.
@@ -235,6 +282,12 @@ fn failed(head: &str, reason: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_an_address_is_encoded() {
+        assert_eq!(encoded("2026-01-01T00:00:00+01:00"), "2026-01-01T00:00:00%2B01:00");
+        assert_eq!(encoded("a,b&c=ü"), "a,b%26c%3D%C3%BC");
+    }
 
     #[test]
     fn a_state_is_a_word() {

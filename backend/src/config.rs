@@ -4,6 +4,7 @@ mod agent;
 mod dirs;
 mod head_url;
 mod history;
+mod past;
 mod serve;
 mod values;
 
@@ -20,6 +21,9 @@ pub use agent::{AgentArgs, AgentConfig, AgentSettings, Place, SERVICE, UplinkCon
 pub use dirs::DataArgs;
 pub use head_url::{HeadUrl, Token};
 pub use history::{HistoryConfig, HistorySettings};
+pub use past::{
+    CheckArgs, CopyArgs, ExportArgs, ExportFormat, HistoryCommand, ImportArgs, PastArgs, StatusArgs,
+};
 pub use serve::{Config, DEFAULT_FILE, ServeArgs, Settings, Transport};
 pub use values::{Listen, PeriodMs, Size, Time};
 
@@ -58,6 +62,14 @@ pub enum Command {
     /// Let nodes join a head, or shut them out. Run it on the head's machine, as the user who runs it.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Write the past, of a head or of the history that one kept, for spreadsheets, `headroom import` or
+    /// Prometheus.
+    Export(ExportArgs),
+    /// Read JSON lines that `export` wrote into a history that no head uses at present.
+    Import(ImportArgs),
+    /// Verify history, copy it, or print how it fares.
+    #[command(subcommand)]
+    History(HistoryCommand),
     /// Set the password of those who look at this machine's head. Signs everybody out.
     Password(PasswordArgs),
 }
@@ -206,6 +218,14 @@ pub struct HeadArgs {
     /// Which of its nodes; where it has only one, or all are meant, it may be left out.
     #[arg(long, value_name = "ID", requires = "head")]
     pub node: Option<String>,
+    /// How it is trusted.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// How a head is trusted, and trusts.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrustArgs {
     /// The fingerprint of its certificate, as it prints it when it starts. For `https://`.
     #[arg(long, env = "HEADROOM_FINGERPRINT", value_name = "SHA256")]
     pub fingerprint: Option<Fingerprint>,

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::history::StoreError;
 use crate::probe::ProbeError;
 
 pub use join::JoinError;
@@ -92,6 +93,43 @@ pub enum Error {
     /// The server or its signals failed.
     #[error("the server failed")]
     Server(#[source] io::Error),
+    /// History cannot be read or written.
+    #[error(transparent)]
+    History(#[from] StoreError),
+    /// There is no history where it was looked for.
+    #[error("there is no history in {}; say where a head keeps its data with --data-dir, or ask one with --head", .0.display())]
+    NoHistory(PathBuf),
+    /// Another program uses the history.
+    #[error("a head is running on {}; {help}", .path.display())]
+    InUse {
+        /// The history.
+        path: PathBuf,
+        /// What to do.
+        help: &'static str,
+    },
+    /// History is not what was written.
+    #[error("history is not what was written, in so many places: {0}")]
+    Damaged(u64),
+    /// A line that is to be imported is wrong.
+    #[error("line {line} of {file}: {reason}; what stands before it is imported")]
+    Line {
+        /// The file.
+        file: String,
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {what} {}", .path.display())]
+    File {
+        /// `read` or `write`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A head cannot be asked.
     #[error("cannot ask the head at {head}: {reason}; an address is such as http://127.0.0.1:8080")]
     Ask {
@@ -135,6 +173,12 @@ impl Error {
             | Self::Certificate { .. }
             | Self::Data { .. }
             | Self::Kept { .. }
+            | Self::History(_)
+            | Self::NoHistory(_)
+            | Self::InUse { .. }
+            | Self::Damaged(_)
+            | Self::Line { .. }
+            | Self::File { .. }
             | Self::Output(_) => 1,
         }
     }

@@ -72,9 +72,10 @@ impl Reached {
         serde_json::from_slice(&bytes).ok()
     }
 
-    /// Keeps it in `dir`. A head that only its own machine reaches makes no directory for that.
-    pub fn keep(&self, dir: &Path) -> io::Result<()> {
-        let has_data = secrets::stamp(dir).is_some();
+    /// Keeps it in `dir`. A head that only its own machine reaches makes no directory for that, unless it
+    /// `makes` one anyway.
+    pub fn keep(&self, dir: &Path, makes: bool) -> io::Result<()> {
+        let has_data = makes || secrets::stamp(dir).is_some();
         if (self.is_local() && !has_data) || Self::last(dir).as_ref() == Some(self) {
             return Ok(());
         }

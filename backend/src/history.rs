@@ -4,9 +4,12 @@
 //!
 //! * [`store`]: what is written, in one commit for all nodes.
 //! * [`reader`]: what is read of it, as of one moment.
+//! * [`query`]: what is asked of it.
+//! * [`tell`]: it as text or bytes for others.
 //! * [`cell`]: what becomes of readings that share a bucket.
 //! * [`check`]: whether it is what was written.
 //! * [`copy`]: a copy of it, while more is written.
+//! * [`frames`]: that as bytes.
 
 mod bytes;
 pub mod cell;
@@ -16,11 +19,13 @@ mod column;
 pub mod copy;
 mod error;
 mod extra;
+pub mod frames;
 mod grid;
 mod index;
 mod lens;
 mod open;
 mod place;
+pub mod query;
 pub mod reader;
 mod retain;
 mod roll;
@@ -29,6 +34,7 @@ mod sheet;
 mod spans;
 mod status;
 pub mod store;
+pub mod tell;
 mod tiers;
 mod work;
 

@@ -12,6 +12,7 @@
 //! * [`web`]: serves what the head knows. Never reads a node.
 //! * [`free`]: `headroom free`.
 //! * [`explain`]: `headroom explain`.
+//! * [`past`]: `headroom export`, `headroom import` and `headroom history`.
 //! * [`ask`]: asks a head over HTTP.
 //! * [`table`]: tables and paragraphs for the terminal.
 //! * [`doctor`]: `headroom doctor`: why a number is missing or misleads, and what helps.
@@ -41,6 +42,7 @@ pub mod head;
 pub mod here;
 pub mod history;
 pub mod keeper;
+pub mod past;
 pub mod probe;
 pub mod secrets;
 pub mod serve;

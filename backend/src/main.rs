@@ -6,7 +6,7 @@ use clap::Parser as _;
 use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
-use headroom::{config, doctor, explain, free, serve, tokens, viewers};
+use headroom::{config, doctor, explain, free, past, serve, tokens, viewers};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -28,6 +28,9 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Token(command) => tokens::command::run(command),
+        Command::Export(args) => past::export::run(args),
+        Command::Import(args) => past::import::run(args),
+        Command::History(command) => past::run(command),
         Command::Password(args) => viewers::command::run(args),
     }
 }

@@ -8,9 +8,11 @@ mod bounded;
 mod client;
 mod gate;
 mod guard;
+mod history;
 mod joining;
 mod listen;
 mod page;
+mod params;
 mod session;
 mod small;
 mod socket;
@@ -83,12 +85,14 @@ pub struct Entrance {
 pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Result<Server> {
     let (tls, limits) = (entrance.tls.clone(), entrance.limits.clone());
     let names = web::Data::new(guard::Names::new(entrance.host_names.clone()));
+    let room = web::Data::new(history::Room::default());
     let state = web::Data::new(state);
     let entrance = web::Data::new(entrance);
     let application = move || {
         App::new()
             .app_data(state.clone())
             .app_data(names.clone())
+            .app_data(room.clone())
             .app_data(entrance.clone())
             .wrap(from_fn(access::check))
             .wrap(from_fn(guard::check))
@@ -101,6 +105,7 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
                     .add(("Cross-Origin-Resource-Policy", "same-origin")),
             )
             .configure(api::routes)
+            .configure(history::routes)
             .configure(socket::routes)
             .configure(session::routes)
             .configure(joining::routes)

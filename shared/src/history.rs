@@ -1,6 +1,7 @@
 //! The past: how fine it is kept, what happened in it, and how it is told.
 
 mod strip;
+mod told;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use crate::wire::Reading;
 use crate::{NodeFacts, NodeId};
 
 pub use strip::Strip;
+pub use told::{POSTCARD, from_postcard, to_postcard};
 
 /// How fine the past is kept. Finer tiers are kept for a shorter time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

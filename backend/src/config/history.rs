@@ -74,10 +74,17 @@ impl HistorySettings {
     /// none.
     #[must_use]
     pub fn resolve(&self, file: &Self) -> Option<HistoryConfig> {
+        let is_kept = self.enabled.or(file.enabled).unwrap_or(true);
+        is_kept.then(|| self.kept_over(file))
+    }
+
+    /// The same, whether one is kept or not.
+    #[must_use]
+    pub fn kept_over(&self, file: &Self) -> HistoryConfig {
         let days = |said: Option<NonZeroU32>, file: Option<NonZeroU32>, default| {
             DAY.saturating_mul(said.or(file).map_or(default, NonZeroU32::get))
         };
-        self.enabled.or(file.enabled).unwrap_or(true).then(|| HistoryConfig {
+        HistoryConfig {
             max_bytes: self.max_size.or(file.max_size).map_or(1 << 30, |size| size.0),
             commit: self.commit.or(file.commit).map_or(Duration::from_mins(15), |time| time.0),
             keep: [
@@ -87,7 +94,7 @@ impl HistorySettings {
                 days(self.days_10m, file.days_10m, 400),
                 days(self.days_2h, file.days_2h, 1830),
             ],
-        })
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
 use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
+use serde::{Deserialize, Serialize};
 use shared::history::Tier;
 use shared::{Field, NodeId};
 
@@ -22,7 +23,7 @@ use super::work::Boot;
 const MOST_TOLD: usize = 1000;
 
 /// What was found by [`super::Reader::check`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checked {
     /// The version that the store says it has.
     pub version: u32,
@@ -43,7 +44,7 @@ pub struct Checked {
 }
 
 /// What there is of one node in one tier.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Holding {
     /// The node.
     pub node: NodeId,

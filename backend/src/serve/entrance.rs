@@ -23,8 +23,8 @@ pub(super) fn open(config: &Config, address: SocketAddr) -> Result<Entrance, Err
     };
     let fingerprint = identity.as_ref().map(tls::Identity::fingerprint);
     let reached = Reached { listen: address, tls: identity.is_some(), fingerprint };
-    if let Err(source) = reached.keep(&config.data_dir) {
-        // `token create` has to be told then.
+    if let Err(source) = reached.keep(&config.data_dir, config.history.is_some()) {
+        // `token create` has to be told then, and commands about history.
         tell(Error::Data { path: config.data_dir.clone(), source }.chain());
     }
     let mut host_names = config.host_names.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, guard, web};
+use actix_web::{HttpRequest, HttpResponse, guard, web};
 use serde::Serialize;
 use serde_json::json;
 use shared::field::Kind;
@@ -16,7 +16,7 @@ use shared::{Field, NodeFacts, NodeId, Sample, memory, rates};
 use tokio::time::timeout;
 
 use super::client::{Client, Right};
-use super::{State, error, fresh, wrong_method};
+use super::{State, error, fresh, history, wrong_method};
 use crate::head::fleet::{NodeDetail, Numbered};
 use crate::head::{AsOf, HeadGone};
 
@@ -165,16 +165,25 @@ async fn doctor(state: web::Data<State>, id: web::Path<String>) -> HttpResponse 
     }
 }
 
-/// Asks the node, and waits for its answer.
-async fn usage(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
+/// Asks the node, and waits for its answer; or tells what it answered in the past.
+async fn usage(
+    state: web::Data<State>,
+    room: web::Data<history::Room>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, history::Failure> {
+    let (at, form) = history::usage_asked(&request)?;
+    if let Some(at) = at {
+        return history::usage_at(&state, &room, (&id, &at), form).await;
+    }
     let id = match detail(&state, &id).await {
         Ok(detail) => detail.of.state.id,
-        Err(response) => return response,
+        Err(response) => return Ok(response),
     };
-    match timeout(USAGE_TIMEOUT, state.head.usage(id)).await {
-        Ok(Ok(usage)) => fresh(&usage),
+    Ok(match timeout(USAGE_TIMEOUT, state.head.usage(id)).await {
+        Ok(Ok(usage)) => history::told(form, &usage, &usage),
         _ => error(StatusCode::SERVICE_UNAVAILABLE, "this node does not answer; try again"),
-    }
+    })
 }
 
 /// A reading as scripts see it.

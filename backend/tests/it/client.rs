@@ -28,7 +28,11 @@ impl Answer {
         let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self { status, head, body: bytes[end + 4..].to_vec() }
+        let mut answer = Self { status, head, body: bytes[end + 4..].to_vec() };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = whole(&answer.body);
+        }
+        answer
     }
 
     /// The value of a header; fails if it is there twice.
@@ -59,6 +63,22 @@ impl Answer {
     /// The body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// The body that comes in chunks (RFC 9112 §7.1); fails if the last one is missing.
+fn whole(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = chunks.windows(2).position(|part| part == b"\r\n").expect("a chunk is cut off");
+        let length = std::str::from_utf8(&chunks[..end]).unwrap();
+        let length = usize::from_str_radix(length, 16).unwrap();
+        let start = end + 2;
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&chunks[start..start + length]);
+        chunks = &chunks[start + length + 2..];
     }
 }
 

@@ -68,6 +68,13 @@ pub(super) const MODULES: &[Module] = &[
         because: "keeper brings what the head holds to disk, and serves nothing",
     },
     Module {
+        at: (BACKEND, "past"),
+        uses: Some(&["ask", "clock", "config", "error", "here", "history", "keeper", "table"]),
+        never: &["tokio", "actix_web", "actix_ws", "std::net"],
+        texts: &["/proc", "/sys"],
+        because: "past reads a history that is kept, or asks a head, and serves nothing",
+    },
+    Module {
         at: (BACKEND, "web"),
         uses: Some(&[
             "clock", "config", "error", "head", "here", "history", "keeper", "tls", "tokens",
@@ -179,7 +186,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "error"),
-        uses: Some(&["probe"]),
+        uses: Some(&["history", "probe"]),
         never: &[],
         texts: &[],
         because: "error knows the errors of the layers below, and nothing else",
