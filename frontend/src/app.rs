@@ -1,5 +1,6 @@
 //! Puts store, link, keys and views together.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use leptos::prelude::*;
@@ -16,9 +17,12 @@ use crate::view::compare::add_compare;
 use crate::view::dom::{around, dress, find, focus, follow, on, put, set, show, stamp};
 use crate::view::door::add_door;
 use crate::view::fleet::{add_fleet, add_spoken};
-use crate::view::go::{follow_link, go_home, here, is_on_control, key_of};
+use crate::view::go::{date_link, follow_link, go_home, here, is_on_control, key_of, note_address};
+use crate::view::happened::add_happened;
 use crate::view::node::add_node;
+use crate::view::play::press_time;
 use crate::view::status::add_status;
+use crate::view::time::add_time;
 
 /// Brings the page to life: `page` is all of it.
 pub(crate) fn start(page: &Element) {
@@ -26,6 +30,8 @@ pub(crate) fn start(page: &Element) {
     add_status(page, store);
     add_spoken(find(page, "spoken"), store);
     add_main(page, store);
+    add_time(page, store);
+    let history = add_happened(page, store);
     let adding = add_adding(page, store);
     let help: HtmlDialogElement = find(page, "help").unchecked_into();
     let opened = help.clone();
@@ -38,7 +44,18 @@ pub(crate) fn start(page: &Element) {
             follow_link(store, &event);
         }
     });
-    on(window(), "keydown", move |event| press(store, &help, &adding, &event));
+    let dialogs = [help, adding, history];
+    on(window(), "keydown", move |event| press(store, &dialogs, &event));
+    for kind in ["pointerdown", "focusin"] {
+        on(page, kind, move |event| date_link(store, &event));
+    }
+    let is_started = Cell::new(false);
+    follow(move || {
+        store.stood_still();
+        if is_started.replace(true) {
+            note_address(store);
+        }
+    });
     on(window(), "popstate", move |_| store.turn(here()));
     on(window(), "resize", move |_| store.resize());
     if let Ok(Some(theme)) = window().match_media("(prefers-color-scheme: dark)") {
@@ -50,6 +67,14 @@ pub(crate) fn start(page: &Element) {
     follow(move || {
         for call in store.desk().take_calls() {
             spawn_local(async move { store.answer(net::perform(call).await) });
+        }
+    });
+    follow(move || {
+        for ask in store.take_asks() {
+            spawn_local(async move {
+                let answer = net::bytes(&ask.path()).await;
+                store.fetched(&ask, answer);
+            });
         }
     });
     store.desk().ask(Call::Session);
@@ -69,12 +94,15 @@ fn add_main(page: &Element, store: Store) {
             Shown::Node(id) => store.opened(id).is_none(),
             _ => false,
         };
+        let is_nothing = !is_bare && status.kind == Kind::Past && !status.detail.is_empty();
         let is_old = matches!(status.kind, Kind::Stale | Kind::Refused | Kind::Gone);
         dress(
             &main,
             match shown {
                 Shown::Skeleton => "gone",
                 _ if is_bare => "page no-node",
+                _ if is_nothing => "page no-node nothing",
+                _ if store.is_behind() => "page behind",
                 Shown::Door | Shown::Nobody => "page",
                 _ if is_old => "page dim",
                 _ => "page",
@@ -130,21 +158,33 @@ fn open(dialog: &HtmlDialogElement) {
     }
 }
 
-fn press(store: Store, help: &HtmlDialogElement, adding: &HtmlDialogElement, event: &Event) {
+fn press(store: Store, [help, adding, history]: &[HtmlDialogElement; 3], event: &Event) {
     let Some(key) = key_of(event) else { return };
     match key.as_str() {
         // Space works buttons and the like.
         " " if !is_on_control(event) => {
             event.prevent_default();
-            store.freeze(!store.is_frozen());
+            if store.is_past() {
+                store.play(!store.is_playing());
+            } else {
+                store.freeze(!store.is_frozen());
+            }
         }
-        "l" => store.freeze(false),
+        "l" => {
+            store.freeze(false);
+            store.travel(store.time().live());
+        }
+        "e" => open(history),
         "?" => open(help),
         "a" => {
             event.prevent_default();
             open_adding(adding, store);
         }
         "Escape" => go_home(store),
-        _ => {}
+        key => {
+            if press_time(store, key) {
+                event.prevent_default();
+            }
+        }
     }
 }

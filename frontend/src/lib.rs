@@ -6,6 +6,7 @@
 //! * [`state`]: what the page knows; applies what the head says. Pure.
 //! * [`fleet`]: the cluster as it is looked at: order, sums, geometry. Pure.
 //! * [`route`]: addresses. Pure.
+//! * [`time`]: when is looked at, and what is known of it. Pure.
 //! * [`status`]: how current that is, in words. Pure.
 //! * [`chart`]: the timeline's geometry and drawing, for any surface. Pure.
 //! * `net`: the only module that touches the network.
@@ -21,6 +22,7 @@ pub mod fleet;
 pub mod route;
 pub mod state;
 pub mod status;
+pub mod time;
 
 #[cfg(target_arch = "wasm32")]
 mod app;

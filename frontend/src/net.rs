@@ -1,6 +1,7 @@
 //! The page's link to the head. The only module that touches the network.
 
 mod call;
+mod fetch;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -18,6 +19,7 @@ use shared::wire::{
 };
 
 pub(crate) use call::perform;
+pub(crate) use fetch::{Refusal, bytes};
 
 /// The head sends something every second; silence for this long, in ms, is a broken link.
 const SILENCE_MS: u32 = 3000;

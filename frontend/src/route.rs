@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::fleet::order::{Column, Order};
+use crate::time::Time;
 
 /// What is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Route {
     pub order: Order,
     /// Whether amounts are shares of each node's total, not on one scale.
     pub by_share: bool,
+    /// When.
+    pub time: Time,
 }
 
 /// Nodes that can be compared at most.
@@ -47,7 +50,7 @@ impl Route {
     #[must_use]
     pub fn parse(path: &str, query: &str) -> Self {
         let mut route = Self::default();
-        let mut nodes = Vec::new();
+        let (mut nodes, mut from) = (Vec::new(), None);
         for pair in query.trim_start_matches('?').split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decoded(value);
@@ -73,7 +76,7 @@ impl Route {
                     nodes = value.split(',').filter(|id| !id.is_empty()).map(Into::into).collect();
                     nodes.truncate(MOST_COMPARED);
                 }
-                _ => {}
+                _ => route.time.read(key, &value, &mut from),
             }
         }
         if path == "/compare" {
@@ -103,7 +106,6 @@ impl Route {
             Place::Node(id) => {
                 address.push_str("/nodes/");
                 address.push_str(&encoded(id));
-                return address;
             }
             Place::Compare(ids) => {
                 address.push_str("/compare");
@@ -126,7 +128,9 @@ impl Route {
             add(&mut address, "group", &encoded(group));
             add(&mut address, "filter", &encoded(filter));
         }
-        add(&mut address, "bars", if self.by_share { "share" } else { "" });
+        let by_share = self.by_share && !matches!(self.place, Place::Node(_));
+        add(&mut address, "bars", if by_share { "share" } else { "" });
+        self.time.write(&mut |key, value| add(&mut address, key, value));
         address
     }
 }
@@ -177,6 +181,9 @@ mod tests {
             "/compare?nodes=a,b&bars=share",
             "/?view=heat&sort=-available&group=rack&filter=a%20%3C%C3%A4%3E&bars=share",
             "/?view=list&sort=pressure",
+            "/?view=heat&range=7d",
+            "/nodes/pi-07?from=1795435387000&to=1795521787000&at=1795500000000",
+            "/compare?nodes=a,b&bars=share&range=6h",
         ] {
             let (path, query) = address.split_once('?').unwrap_or((address, ""));
             assert_eq!(Route::parse(path, query).address(), address);

@@ -230,6 +230,12 @@ impl Fleet {
         self.open.iter().find(|node| node.state.id == *id)
     }
 
+    /// Whether the head has said anything.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.ahead_ms.is_some()
+    }
+
     /// The head's clock when the page's says `now_ms`; 0 before the first message.
     #[must_use]
     pub fn head_ms(&self, now_ms: u64) -> u64 {

@@ -45,6 +45,8 @@ pub enum Kind {
     Stale,
     /// The node is not there.
     Gone,
+    /// The user looks at the past.
+    Past,
     /// The page cannot read this head, or the head does not take this node.
     Refused,
 }
@@ -56,6 +58,7 @@ impl Kind {
         match self {
             Self::Live => "live",
             Self::Frozen => "frozen",
+            Self::Past => "past",
             Self::Connecting | Self::Waiting => "waiting",
             Self::Late => "late",
             Self::Stale => "stale",
@@ -132,6 +135,14 @@ impl Status {
             },
         };
         Self { kind, words, detail }
+    }
+}
+
+impl Status {
+    /// The user looks at the past; `nothing` is why there is nothing to see of it.
+    #[must_use]
+    pub fn past(nothing: String) -> Self {
+        Self { kind: Kind::Past, words: "the past", detail: nothing }
     }
 }
 

@@ -6,7 +6,9 @@
 mod access;
 mod list;
 mod node;
+mod past;
 mod status;
+mod time;
 
 use std::cell::{Cell, RefCell};
 
@@ -23,6 +25,7 @@ use crate::status::Link;
 pub(crate) use access::Desk;
 pub(crate) use list::Entry;
 pub(crate) use node::Node;
+pub(crate) use time::zone_ms;
 
 /// Without news, time goes on in steps of about this, in ms: news come once a second.
 const BEAT_MS: u64 = 1100;
@@ -53,6 +56,7 @@ struct Inner {
     nodes: RefCell<Vec<Node>>,
     list: list::List,
     desk: Desk,
+    past: past::Past,
     /// Whether the user holds the numbers still.
     frozen: Cell<bool>,
     /// Whether the head serves a newer page than this.
@@ -87,6 +91,17 @@ pub(crate) enum Shown {
     Compare(Vec<NodeId>),
 }
 
+impl Shown {
+    /// Whether a node is among what is shown in full.
+    pub(crate) fn is_of(&self, node: &NodeId) -> bool {
+        match self {
+            Self::Node(id) => id == node,
+            Self::Compare(ids) => ids.contains(node),
+            _ => true,
+        }
+    }
+}
+
 impl Store {
     pub(crate) fn new(route: Route) -> Self {
         let signal = || RwSignal::new(());
@@ -105,6 +120,7 @@ impl Store {
             nodes: RefCell::default(),
             list: list::List::new(),
             desk: Desk::new(),
+            past: past::Past::new(),
             frozen: Cell::new(false),
             outdated: Cell::new(false),
             look: node::Look::default(),
@@ -140,9 +156,18 @@ impl Store {
                 self.0.link.replace(Link::Live);
                 if let FeedMessage::Roster(roster) = &*message {
                     self.0.outdated.set(own_build().is_some_and(|own| own != roster.build));
+                    self.0.past.forget_events();
                 }
-                let outcome = self.0.fleet.borrow_mut().apply(*message, now_ms());
+                let message = match *message {
+                    FeedMessage::Events(events) => return self.0.past.hear(events),
+                    message => message,
+                };
+                let is_first = !self.0.fleet.borrow().is_told();
+                let outcome = self.0.fleet.borrow_mut().apply(message, now_ms());
                 self.show(outcome);
+                if is_first {
+                    self.settle_time();
+                }
             }
             Event::Foreign(protocol) => {
                 self.0.link.replace(Link::Foreign(protocol));
@@ -163,6 +188,7 @@ impl Store {
         }
         if !is_of_open {
             self.settle();
+            self.keep_up();
             self.tick();
         }
     }
@@ -177,7 +203,7 @@ impl Store {
         if listed {
             self.relist();
         }
-        if !self.0.frozen.get() {
+        if !self.is_held() {
             self.show_nodes(&nodes);
         }
     }
@@ -204,9 +230,9 @@ impl Store {
         now_ms()
     }
 
-    /// The head's clock, in ms.
+    /// The time that is shown, by the head's clock, in ms: now, or a moment of the past.
     pub(crate) fn head_ms(self) -> u64 {
-        self.0.fleet.borrow().head_ms(now_ms())
+        self.time().at_ms.unwrap_or_else(|| self.live_ms())
     }
 
     /// Follows whatever has pictures painted anew.
@@ -232,21 +258,27 @@ impl Store {
     /// Holds the numbers still, or lets them go on.
     pub(crate) fn freeze(self, frozen: bool) {
         self.0.frozen.set(frozen);
-        if !frozen {
+        if !self.is_held() {
             let all: Vec<u32> = self.rows(|rows| rows.iter().map(|row| row.number).collect());
             self.show_nodes(&all);
         }
         self.tick();
     }
 
-    /// Reads every node in brief.
+    /// Reads every node in brief, as of the time that is shown, in the order of their numbers.
     pub(crate) fn rows<T>(self, read: impl FnOnce(&[Row]) -> T) -> T {
-        read(self.0.fleet.borrow().rows())
+        match &*self.0.past.then.borrow() {
+            Some(rows) => read(rows),
+            None => read(self.0.fleet.borrow().rows()),
+        }
     }
 
     /// A node in brief, by its number.
     pub(crate) fn row(self, number: u32) -> Option<Row> {
-        self.0.fleet.borrow().row(number).cloned()
+        self.rows(|rows| {
+            let place = rows.binary_search_by_key(&number, |row| row.number);
+            place.ok().map(|at| rows[at].clone())
+        })
     }
 
     /// A node in brief, by its id.
@@ -290,18 +322,38 @@ impl Store {
 
     /// Goes to another place, or looks at the same one differently.
     pub(crate) fn turn(self, route: Route) {
-        let is_reordered = {
+        let (is_reordered, old_time) = {
             let mut old = self.0.route.borrow_mut();
             let differs = old.order != route.order || old.by_share != route.by_share;
+            let time = old.time;
             *old = route;
-            differs
+            (differs, time)
         };
+        self.forget_address();
+        self.settle_time();
         self.keep_home();
         if is_reordered {
             self.reorder();
         }
         self.0.routed.notify();
         self.settle();
+        if self.time() != old_time {
+            self.change_time(old_time);
+        }
+    }
+
+    /// Makes whole what an address says of time, once it is known when now is.
+    fn settle_time(self) {
+        let live_ms = self.live_ms();
+        if live_ms != 0 {
+            let mut route = self.0.route.borrow_mut();
+            route.time = route.time.settled(live_ms);
+        }
+    }
+
+    /// What is shown now.
+    pub(crate) fn shown_untracked(self) -> Shown {
+        self.0.shown.borrow().clone()
     }
 
     /// What is shown.
@@ -324,13 +376,14 @@ impl Store {
         self.0.shown.replace(shown);
         self.want(wanted);
         self.0.turned.notify();
+        self.arrive();
     }
 
     fn to_show(self) -> Shown {
         let route = self.0.route.borrow();
         let fleet = self.0.fleet.borrow();
         let rows = fleet.rows();
-        let is_told = fleet.head_ms(1) != 0;
+        let is_told = fleet.is_told();
         let is_locked_out = self.0.desk.is_locked_out() && *self.0.link.borrow() != Link::Live;
         if is_locked_out || self.0.desk.wants_in() {
             return Shown::Door;

@@ -322,6 +322,12 @@ pub fn from_postcard<M: Message>(bytes: &[u8]) -> Result<Option<M>, WireError> {
     decode(bytes).map(Some).map_err(WireError::Malformed)
 }
 
+/// The value that `bytes` hold as postcard, where it is no message: an answer over HTTP. Bytes that
+/// trail are skipped.
+pub fn value_from_postcard<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    decode(bytes).map_err(WireError::Malformed)
+}
+
 /// The protocol and the build of a snapshot or roster in postcard, even of a protocol that this
 /// version does not know. `None` if it is neither.
 #[must_use]

@@ -50,6 +50,7 @@ mod support;
 mod terminal;
 mod tls;
 mod tokens;
+mod travel;
 mod trouble;
 mod viewers;
 mod zram;

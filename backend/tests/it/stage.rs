@@ -11,6 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use futures_util::StreamExt as _;
 use headroom::web::BUILD;
+use shared::history::{HistoryStatus, to_postcard};
 use shared::overview::{Brief, Briefs, Label, NodeStanding, Roster, RosterEntry, Standing, Trace};
 use shared::wire::{
     self, Encoding, FeedMessage, FeedRequest, NodeReading, NodeState, PROTOCOL, Reading,
@@ -220,6 +221,10 @@ async fn serve(
         }
         "/api/v1/feed" => return follow(&request, body, play),
         "/api/v1/session" => HttpResponse::Ok().content_type("application/json").body(session),
+        // Nothing is kept of a play.
+        "/api/v1/history/status" => {
+            HttpResponse::Ok().body(to_postcard(&HistoryStatus::default()))
+        }
         "/api/v1/tokens" => HttpResponse::Ok().body("{\"tokens\": []}"),
         _ if path.starts_with("/api/") => {
             let refusal = "{\"error\": \"This head is only played.\"}";

@@ -1,9 +1,11 @@
 //! Where readings stand on the timeline.
 
-use shared::NodeFacts;
 use shared::breakdown::{Breakdown, Part};
 use shared::memory::Split;
-use shared::window::{CAPACITY, SPAN_MS, Window};
+use shared::window::{CAPACITY, Window};
+use shared::{Field, NodeFacts};
+
+use crate::time::course::Row;
 
 /// One reading on the timeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,12 +14,13 @@ pub struct Point {
     pub at_ms: u64,
     /// Memory at that time.
     pub split: Split,
+    /// The least and the most that was available meanwhile, in bytes, if this stands for many readings.
+    pub band: Option<(u64, u64)>,
     /// The part of it that is looked at, in bytes, if one is and it could be told apart.
     pub part: Option<u64>,
 }
 
-/// The readings of a window that can be drawn, in unbroken runs: where readings are missing for
-/// more than three periods, nothing is drawn between. `part` is the part that is looked at.
+/// The readings of a window that can be drawn, in unbroken runs. `part` is the part that is looked at.
 #[must_use]
 pub fn runs(
     window: &Window,
@@ -25,12 +28,28 @@ pub fn runs(
     facts: &NodeFacts,
     part: Option<Part>,
 ) -> Vec<Vec<Point>> {
-    let longest_ms = 3 * period_ms.max(1000);
+    runs_of(&mut window.iter().map(|reading| (reading, None)), (period_ms, 0), facts, part)
+}
+
+/// The same of rows of history. Where they are missing for more than three periods, or for a bucket,
+/// nothing is drawn between. `width_ms` is that of a bucket, 0 of single readings.
+#[must_use]
+pub fn runs_of(
+    rows: &mut dyn Iterator<Item = Row>,
+    (period_ms, width_ms): (u64, u64),
+    facts: &NodeFacts,
+    part: Option<Part>,
+) -> Vec<Vec<Point>> {
+    let longest_ms = (3 * period_ms.max(1000)).max(width_ms * 3 / 2);
     let mut runs: Vec<Vec<Point>> = Vec::new();
-    let points = window.iter().filter_map(|reading| {
+    let points = rows.filter_map(|(reading, band)| {
         let split = Split::of(&reading.sample).ok()?;
         let part = part.and_then(|part| Breakdown::of(&reading.sample, facts).get(part));
-        Some(Point { at_ms: reading.at_ms, split, part })
+        // The band is of what the kernel says; what else can be had stays the same meanwhile.
+        let said = reading.sample.get(Field::Available).unwrap_or(split.available);
+        let more = split.available.saturating_sub(said);
+        let band = band.map(|(low, high)| (low + more, (high + more).min(split.total)));
+        Some(Point { at_ms: reading.at_ms, split, band, part })
     });
     for point in points {
         match runs.last_mut() {
@@ -45,14 +64,27 @@ pub fn runs(
             }
         }
     }
+    if width_ms > 0 {
+        // A bucket is as wide as it is, also where it stands alone.
+        for run in &mut runs {
+            let ends = run.first().copied().zip(run.last().copied());
+            let Some((mut first, mut last)) = ends else { continue };
+            first.at_ms = first.at_ms.saturating_sub(width_ms / 2);
+            last.at_ms += width_ms / 2;
+            run.insert(0, first);
+            run.push(last);
+        }
+    }
     runs
 }
 
-/// The time axis of a drawn timeline: five minutes that end at the newest reading.
+/// The time axis of a drawn timeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
-    /// When the newest reading was taken, in ms.
+    /// Where it ends, in ms.
     pub end_ms: u64,
+    /// How long it is, in ms.
+    pub span_ms: u64,
     /// The left edge of the plot, in the surface's pixels.
     pub left: f64,
     /// The right edge.
@@ -63,15 +95,22 @@ impl Axis {
     /// Where `at_ms` stands, in the surface's pixels.
     #[must_use]
     pub fn x(&self, at_ms: u64) -> f64 {
-        let age = self.end_ms.saturating_sub(at_ms) as f64 / SPAN_MS as f64;
-        self.right - age * (self.right - self.left)
+        let age = self.end_ms as f64 - at_ms as f64;
+        self.right - age / self.span_ms.max(1) as f64 * (self.right - self.left)
     }
 
-    /// The point nearest to `x`, if one is nearer than 10 s.
+    /// The time at `x`, within the axis.
+    #[must_use]
+    pub fn time(&self, x: f64) -> u64 {
+        let share = ((self.right - x) / (self.right - self.left)).clamp(0.0, 1.0);
+        self.end_ms.saturating_sub((share * self.span_ms as f64) as u64)
+    }
+
+    /// The point nearest to `x`, if one is nearer than a thirtieth of the axis.
     #[must_use]
     pub fn nearest(&self, runs: &[Vec<Point>], x: f64) -> Option<Point> {
         let distance = |point: &Point| (self.x(point.at_ms) - x).abs();
-        let most = 10_000.0 / SPAN_MS as f64 * (self.right - self.left);
+        let most = (self.right - self.left) / 30.0;
         runs.iter()
             .flatten()
             .filter(|point| distance(point) <= most)
@@ -103,8 +142,9 @@ pub fn ticks(total: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::Sample;
+    use shared::window::SPAN_MS;
     use shared::wire::Reading;
-    use shared::{Field, Sample};
 
     fn window(times: &[u64]) -> Window {
         let reading = |&at_ms: &u64| {
@@ -136,12 +176,25 @@ mod tests {
     #[test]
     fn the_pointer_finds_what_is_near() {
         let runs = runs(&window(&[100_000, 101_000, 300_000]), 1000, &NodeFacts::default(), None);
-        let axis = Axis { end_ms: 300_000, left: 50.0, right: 350.0 };
+        let axis = Axis { end_ms: 300_000, span_ms: SPAN_MS, left: 50.0, right: 350.0 };
         assert!((axis.x(300_000) - 350.0).abs() < 1e-9);
         assert!((axis.x(150_000) - 200.0).abs() < 1e-9);
         assert_eq!(axis.nearest(&runs, 350.0).unwrap().at_ms, 300_000);
         assert_eq!(axis.nearest(&runs, 149.0).unwrap().at_ms, 100_000);
         assert_eq!(axis.nearest(&runs, 250.0), None);
+        assert_eq!((axis.time(200.0), axis.time(999.0)), (150_000, 300_000));
+    }
+
+    #[test]
+    fn buckets_are_as_wide_as_they_are() {
+        let window = window(&[5000, 15_000, 45_000]);
+        let band = |reading: Reading| (reading, Some((7, 999)));
+        let mut rows = window.iter().map(band);
+        let runs = runs_of(&mut rows, (1000, 10_000), &NodeFacts::default(), None);
+        let times = |run: &Vec<Point>| run.iter().map(|point| point.at_ms).collect::<Vec<_>>();
+        let times: Vec<_> = runs.iter().map(times).collect();
+        assert_eq!(times, [vec![0, 5000, 15_000, 20_000], vec![40_000, 45_000, 50_000]]);
+        assert_eq!(runs[1][1].band, Some((7, 100)), "never more than there is");
     }
 
     #[test]

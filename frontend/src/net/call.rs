@@ -51,20 +51,26 @@ async fn ask(method: &str, path: &str, body: Option<&JsValue>) -> Result<JsValue
     let answer = window().fetch_with_str_and_init(path, &init);
     let answer = JsFuture::from(answer).await.map_err(unreachable)?;
     let answer: Response = answer.unchecked_into();
-    let body = JsFuture::from(answer.text().map_err(unreachable)?).await.map_err(unreachable)?;
-    let body = js_sys::JSON::parse(&body.as_string().unwrap_or_default());
-    let body = body.unwrap_or(JsValue::NULL);
-    if answer.ok() {
-        return Ok(body);
-    }
-    let mut why = text(&body, "error");
+    if answer.ok() { Ok(json(&answer).await) } else { Err(why_not(&answer).await) }
+}
+
+/// The body of an answer, if it is JSON.
+async fn json(answer: &Response) -> JsValue {
+    let Ok(text) = answer.text() else { return JsValue::NULL };
+    let text = JsFuture::from(text).await.unwrap_or(JsValue::NULL);
+    js_sys::JSON::parse(&text.as_string().unwrap_or_default()).unwrap_or(JsValue::NULL)
+}
+
+/// Why the head does not do what it was asked, in a sentence.
+pub(super) async fn why_not(answer: &Response) -> String {
+    let mut why = text(&json(answer).await, "error");
     if why.is_empty() {
         why = ["The head answers ", &answer.status().to_string(), "."].concat();
     }
     if let Ok(Some(seconds)) = answer.headers().get("retry-after") {
         why = [&why, " Try again in ", &seconds, " s."].concat();
     }
-    Err(why)
+    why
 }
 
 /// `{"key": "value"}`.

@@ -71,6 +71,8 @@ pub struct Readout {
     pub reclaimed_waiting: Option<f64>,
     /// What was found when the node was last looked around.
     pub survey: Option<Arc<Survey>>,
+    /// Where this is of the past: what is recorded of who had its memory, in words.
+    pub recorded: Option<String>,
     /// Who has its memory, if somebody looks.
     pub usage: Option<Arc<Usage>>,
     /// Why there are no readings.
@@ -80,7 +82,21 @@ pub struct Readout {
 impl Readout {
     pub(super) fn of(node: &Node) -> Self {
         let NodeState { id, facts, period_ms, latest, trouble, .. } = node.state.clone();
-        let pair = node.window.last().zip(node.window.before_last());
+        let before = node.window.before_last();
+        let told = Self::told(id, facts, period_ms, latest.as_ref(), before);
+        Self { survey: node.survey.clone(), usage: node.usage.clone(), trouble, ..told }
+    }
+
+    /// What a reading and the one before it tell.
+    #[must_use]
+    pub fn told(
+        id: NodeId,
+        facts: NodeFacts,
+        period_ms: u32,
+        last: Option<&Reading>,
+        before: Option<&Reading>,
+    ) -> Self {
+        let pair = last.zip(before);
         let rate = |of: fn(&Reading, &Reading) -> Option<f64>| {
             pair.and_then(|(last, before)| of(before, last))
         };
@@ -88,7 +104,7 @@ impl Readout {
             let (last, before) = pair?;
             Some(rates::per_second(before, last, field)? * facts.page_size as f64)
         };
-        let sample = latest.as_ref().map_or(Sample::EMPTY, |latest| latest.sample.clone());
+        let sample = last.map_or(Sample::EMPTY, |last| last.sample.clone());
         Self {
             available: Available::of(&sample),
             split: Split::of(&sample),
@@ -100,15 +116,16 @@ impl Readout {
             swapped_out: bytes_a_second(Field::SwappedOut),
             refaulted: bytes_a_second(Field::FileRefaults).or(bytes_a_second(Field::Refaults)),
             reclaimed_waiting: bytes_a_second(Field::StolenDirect),
-            survey: node.survey.clone(),
-            usage: node.usage.clone(),
-            uptime_us: latest.as_ref().map(|latest| latest.uptime_us),
-            taken_ms: latest.map_or(0, |latest| latest.at_ms),
+            survey: None,
+            recorded: None,
+            usage: None,
+            uptime_us: last.map(|last| last.uptime_us),
+            taken_ms: last.map_or(0, |last| last.at_ms),
             id,
             facts,
             period_ms,
             sample,
-            trouble,
+            trouble: None,
         }
     }
 }

@@ -11,9 +11,10 @@ use shared::wire::{FeedRequest, LOOK_MS};
 
 use super::{Store, now_ms};
 use crate::chart::compare::Value;
-use crate::chart::scale::{Point, runs};
+use crate::chart::scale::{Point, runs, runs_of};
 use crate::fleet::row::slots;
 use crate::state::Readout;
+use crate::time::course::Row;
 
 /// Between two requests for who has the memory, in ms: well before a look ends.
 const ASK_MS: u64 = LOOK_MS as u64 / 3;
@@ -35,6 +36,13 @@ pub(super) struct Look {
     at: RefCell<Option<NodeId>>,
     /// When that was last asked for, by the page's clock, in ms.
     asked_ms: Cell<Option<u64>>,
+}
+
+impl Look {
+    /// The node that is looked into.
+    pub(super) fn at(&self) -> Option<String> {
+        self.at.borrow().as_ref().map(|id| id.as_str().into())
+    }
 }
 
 impl OpenNode {
@@ -87,21 +95,27 @@ impl Store {
     pub(super) fn show_nodes(self, changed: &[u32]) {
         let fleet = self.0.fleet.borrow();
         for row in changed.iter().filter_map(|&number| fleet.row(number)) {
-            let Some(readout) = fleet.readout(&row.id) else { continue };
-            let readout = Rc::new(readout);
-            if let Some(node) = self.node(&row.id) {
-                node.readout.replace(readout);
-                node.changed.notify();
-            } else {
-                self.0.nodes.borrow_mut().push(Rc::new(OpenNode {
-                    id: row.id.clone(),
-                    readout: RefCell::new(readout),
-                    part: Cell::new(None),
-                    changed: RwSignal::new(()),
-                }));
-                // Who waited for it can show it.
-                self.0.opened.notify();
+            if let Some(readout) = fleet.readout(&row.id) {
+                self.show_then(readout);
             }
+        }
+    }
+
+    /// Shows a node as it is told.
+    pub(super) fn show_then(self, readout: Readout) {
+        let readout = Rc::new(readout);
+        if let Some(node) = self.node(&readout.id) {
+            node.readout.replace(readout);
+            node.changed.notify();
+        } else {
+            self.0.nodes.borrow_mut().push(Rc::new(OpenNode {
+                id: readout.id.clone(),
+                readout: RefCell::new(readout),
+                part: Cell::new(None),
+                changed: RwSignal::new(()),
+            }));
+            // Who waited for it can show it.
+            self.0.opened.notify();
         }
     }
 
@@ -109,6 +123,7 @@ impl Store {
     pub(crate) fn look(self, node: Option<NodeId>) {
         self.0.look.at.replace(node);
         self.0.look.asked_ms.set(None);
+        self.plan();
         if let Some(request) = self.look_on() {
             self.0.outbox.put(vec![request]);
         }
@@ -118,6 +133,9 @@ impl Store {
     /// something every second, so that this comes by often enough.
     pub(super) fn look_on(self) -> Option<FeedRequest> {
         let at = self.0.look.at.borrow();
+        if self.is_past() {
+            return None;
+        }
         let node = self.row_of(at.as_ref()?)?.number;
         let now_ms = now_ms();
         let is_due =
@@ -128,12 +146,25 @@ impl Store {
         })
     }
 
-    /// The recent past of a node, and of the part of its memory that is looked at, as it can be drawn.
+    /// The range that is looked at of a node, and of the part of its memory that is looked at, as it can be
+    /// drawn.
     pub(crate) fn runs(self, node: &OpenNode) -> Vec<Vec<Point>> {
         let readout = node.read_untracked();
+        if !self.time().is_plain() {
+            let course = self.0.past.course.borrow();
+            let widths = (readout.period_ms.into(), course.width_ms());
+            let rows = &mut course.rows(node.id.as_str());
+            return runs_of(rows, widths, &readout.facts, node.part());
+        }
         self.0.fleet.borrow().window(&node.id).map_or_else(Vec::new, |window| {
             runs(window, readout.period_ms.into(), &readout.facts, node.part())
         })
+    }
+
+    /// Tells how wide charts are, in pixels. Gives the width of what they draw a point for, in ms.
+    pub(crate) fn charted_width(self, px: f64) -> u64 {
+        self.0.past.chart_px.set(px as u32);
+        if self.time().is_plain() { 0 } else { self.0.past.course.borrow().width_ms() }
     }
 
     /// What was available on a node, in bytes or in thousandths: each reading if the node is open,
@@ -142,12 +173,22 @@ impl Store {
         let scaled = |available: u64, total: u64| {
             if by_share { available.saturating_mul(1000) / total.max(1) } else { available }
         };
+        if !self.time().is_plain() {
+            let course = self.0.past.course.borrow();
+            let value = |(reading, band): Row| {
+                let total = reading.sample.get(shared::Field::Total)?;
+                let available = Available::of(&reading.sample).ok()?.here;
+                let band = band.map(|(low, high)| (scaled(low, total), scaled(high, total)));
+                Some((reading.at_ms, scaled(available, total), band))
+            };
+            return course.rows(id.as_str()).filter_map(value).collect();
+        }
         let fleet = self.0.fleet.borrow();
         if let Some(window) = fleet.window(id) {
             let value = |reading: shared::wire::Reading| {
                 let total = reading.sample.get(shared::Field::Total)?;
                 let available = Available::of(&reading.sample).ok()?.here;
-                Some((reading.at_ms, scaled(available, total)))
+                Some((reading.at_ms, scaled(available, total), None))
             };
             return window.iter().filter_map(value).collect();
         }
@@ -156,7 +197,7 @@ impl Store {
         slots(&row.trace)
             .filter_map(|(at_ms, share)| {
                 let available = total / u64::from(shared::overview::Trace::WHOLE);
-                Some((at_ms, scaled(available * u64::from(share?), total)))
+                Some((at_ms, scaled(available * u64::from(share?), total), None))
             })
             .collect()
     }

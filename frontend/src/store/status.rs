@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use shared::overview::Standing;
 
 use super::{Shown, Store};
+use crate::fleet::row::Row;
 use crate::status::{Kind, Link, Numbers, Status, Subject};
 
 impl Store {
@@ -13,7 +14,8 @@ impl Store {
         let now_ms = self.beat();
         let (link, frozen) = (self.0.link.borrow(), self.0.frozen.get());
         let fleet = self.0.fleet.borrow();
-        let head_ms = fleet.head_ms(now_ms);
+        let head_ms = self.head_ms();
+        let is_past = self.is_past() && *link == Link::Live;
         let of = |subject: &Subject<'_>| Status::of(&link, frozen, subject, now_ms);
         let id = match &*self.0.shown.borrow() {
             Shown::Node(id) => id.clone(),
@@ -22,9 +24,22 @@ impl Store {
                 return Status { kind: Kind::Waiting, words, detail };
             }
             Shown::Skeleton if *link == Link::Live => return of(&Subject::Node(None)),
+            _ if is_past => return Status::past(String::new()),
             _ => return of(&Subject::Nodes(fleet.rows().len())),
         };
-        let Some(row) = fleet.rows().iter().find(|row| row.id == id) else {
+        if is_past {
+            let told = self.node(&id).is_some_and(|node| node.read_untracked().taken_ms != 0);
+            return Status::past(if told || self.is_behind() {
+                String::new()
+            } else {
+                [
+                    self.row_of(&id).as_ref().map_or(id.as_str(), Row::name),
+                    " gave no readings then.",
+                ]
+                .concat()
+            });
+        }
+        let Some(row) = self.row_of(&id) else {
             return of(&Subject::Node(None));
         };
         let (condition, since_ms) = row.condition(head_ms);

@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use leptos::wasm_bindgen::JsCast as _;
-use leptos::web_sys::{Element, Event, HtmlCanvasElement, KeyboardEvent, PointerEvent};
+use leptos::web_sys::{Element, Event, HtmlCanvasElement, KeyboardEvent};
 use shared::NodeId;
-use shared::units::{fixed, human, percent, span};
-use shared::window::SPAN_MS;
+use shared::units::{human, percent};
 
 use super::canvas::Canvas;
 use super::dom::{add, add_text, find, follow, on, put, set, show, stamp, style};
 use super::fleet::add_share;
+use super::frame::{Frame, period};
 use super::paint::{density, fit, token};
 use super::timeline::palette;
 use crate::chart::compare::{Line, draw};
@@ -19,16 +19,14 @@ use crate::chart::scale::Axis;
 use crate::route::{Place, Route};
 use crate::store::Store;
 
-/// A step of the cursor by keys, in ms.
-const STEP_MS: u64 = 1000;
-
 struct Compare {
     store: Store,
     ids: Vec<NodeId>,
     /// What each node had at the time that is looked at.
     values: Vec<Element>,
     canvas: HtmlCanvasElement,
-    line: Element,
+    frame: Frame,
+    title: Element,
     told: Element,
     lines: RefCell<Vec<Line>>,
     axis: Cell<Option<Axis>>,
@@ -52,7 +50,8 @@ pub(crate) fn add_compare(place: &Element, store: Store, ids: Vec<NodeId>) {
         store,
         ids,
         values,
-        line: find(&root, "cursor"),
+        frame: Frame::of(&root, store),
+        title: find(&root, "compare-title"),
         told: find(&root, "told"),
         lines: RefCell::default(),
         axis: Cell::new(None),
@@ -62,18 +61,15 @@ pub(crate) fn add_compare(place: &Element, store: Store, ids: Vec<NodeId>) {
     let painted = compare.clone();
     follow(move || {
         store.beat();
+        store.moved();
         store.resized();
         if !store.is_frozen() || painted.axis.get().is_none() {
             painted.paint();
         }
         painted.tell();
     });
-    for kind in ["pointermove", "pointerdown"] {
-        let compare = compare.clone();
-        on(&canvas, kind, move |event| compare.point(&event));
-    }
-    let left = compare.clone();
-    on(&canvas, "pointerleave", move |_| left.put(None));
+    let over = compare.clone();
+    compare.frame.clone().follow_pointer(&canvas, move |x| over.point(x));
     on(&canvas, "keydown", move |event| compare.press(&event));
 }
 
@@ -88,7 +84,7 @@ fn add_name(list: &Element, store: Store, index: usize, id: &NodeId) -> Element 
     let name = add(&link, "bdi", "");
     let row = store.row_of(id);
     show(&name, row.as_ref().map_or(id.as_str(), |row| row.name()));
-    if row.is_none() {
+    if row.is_none() && !store.is_past() {
         add_text(&item, "span", "sentence", "not known here");
     }
     add(&item, "span", "at")
@@ -110,19 +106,28 @@ impl Compare {
                 most = most.max(total.unwrap_or(0));
             }
             let period_ms = row.map_or(1000, |row| u64::from(row.period_ms.max(1000)));
+            let width_ms = self.store.charted_width(f64::from(self.canvas.client_width()));
             let values = self.store.values(id, by_share);
             let color = token(&["--line-", &(index + 1).to_string()].concat());
             // What is known only in brief has one value in five seconds.
-            let is_open = self.store.node(id).is_some();
-            let longest_ms = if is_open { 3 * period_ms } else { 3 * period_ms.max(5000) };
+            let is_full = width_ms > 0 || self.store.node(id).is_some();
+            let longest_ms = 3 * if is_full { period_ms } else { period_ms.max(5000) };
+            let longest_ms = longest_ms.max(width_ms * 3 / 2);
             lines.push(Line::of(values, longest_ms, color));
         }
+        let known = lines.iter().flat_map(|line| &line.runs).flatten();
+        most =
+            most.max(known.map(|value| value.2.map_or(value.1, |band| band.1)).max().unwrap_or(0));
         let (size, density) = (fit(&self.canvas), density());
+        let period = period(self.store, Some(self.store.head_ms()), size.0 / density);
         if let Some(mut surface) = Canvas::of(&self.canvas) {
-            let scale = (self.store.head_ms(), most, by_share);
-            self.axis.set(Some(draw(&mut surface, size, &lines, &palette(), density, scale)));
+            let scale = (most, by_share);
+            let axis = draw(&mut surface, size, &lines, &palette(), density, &period, scale);
+            self.axis.set(Some(axis));
+            self.frame.show(Some(axis));
         }
         self.lines.replace(lines);
+        show(&self.title, &["Available: ", &self.frame.title()].concat());
     }
 
     fn put(&self, cursor: Option<u64>) {
@@ -130,23 +135,28 @@ impl Compare {
         self.tell();
     }
 
-    fn point(&self, event: &Event) {
-        let Some(event) = event.dyn_ref::<PointerEvent>() else { return };
-        let Some(axis) = self.axis.get() else { return };
-        let x = f64::from(event.offset_x()) * density();
-        let age = (axis.right - x) / (axis.right - axis.left) * SPAN_MS as f64;
-        let is_within = (0.0..=SPAN_MS as f64).contains(&age);
-        self.put(is_within.then(|| axis.end_ms.saturating_sub(age as u64)));
+    fn point(&self, x: Option<f64>) {
+        let at = x.zip(self.axis.get());
+        let within = at.filter(|(x, axis)| (axis.left..=axis.right).contains(x));
+        self.put(within.map(|(x, axis)| axis.time(x)));
     }
 
     fn press(&self, event: &Event) {
         let Some(key) = event.dyn_ref::<KeyboardEvent>() else { return };
         let Some(axis) = self.axis.get() else { return };
-        let at_ms = self.cursor.get().unwrap_or(axis.end_ms);
-        let leap = if key.shift_key() { 10 * STEP_MS } else { STEP_MS };
+        let at_ms = self.cursor.get().or(self.store.time().at_ms).unwrap_or(axis.end_ms);
+        // A second of the last five minutes, and as little to see of any other range.
+        let step_ms = axis.span_ms / 300;
+        let leap = if key.shift_key() { 10 * step_ms } else { step_ms };
         let next = match key.key().as_str() {
-            "ArrowLeft" => at_ms.saturating_sub(leap).max(axis.end_ms.saturating_sub(SPAN_MS)),
+            "ArrowLeft" => at_ms.saturating_sub(leap).max(axis.end_ms.saturating_sub(axis.span_ms)),
             "ArrowRight" => (at_ms + leap).min(axis.end_ms),
+            "Enter" => {
+                if let Some(at_ms) = self.cursor.get() {
+                    self.frame.go(at_ms);
+                }
+                return;
+            }
             "Escape" if self.cursor.get().is_some() => {
                 event.prevent_default();
                 return self.put(None);
@@ -160,19 +170,23 @@ impl Compare {
     /// Puts the line where the cursor is, and says what each node had then, or has now.
     fn tell(&self) {
         let Some(axis) = self.axis.get() else { return };
-        let x = self.cursor.get().map(|at_ms| axis.x(at_ms) / density());
-        style(&self.line, "left", &x.map_or("-10px".into(), |x| fixed(x, 1) + "px"));
-        let at_ms = self.cursor.get().unwrap_or(axis.end_ms);
+        self.frame.point(self.cursor.get());
+        let moment_ms = self.store.time().at_ms;
+        let at_ms = self.cursor.get().or(moment_ms).unwrap_or(axis.end_ms);
+        let near_ms = (axis.span_ms / 60).max(5000);
         let by_share = self.store.route().by_share;
         for (place, line) in self.values.iter().zip(self.lines.borrow().iter()) {
-            let value = line.near(at_ms).map_or("—".into(), |value| {
+            let value = line.near(at_ms, near_ms).map_or("—".into(), |value| {
                 if by_share { percent(value as f64 / 1000.0) } else { human(value) }
             });
             show(place, &value);
         }
         let when = match self.cursor.get() {
-            None => "Now. Point at a time, or use the arrow keys.".into(),
-            Some(at_ms) => [&span(axis.end_ms.saturating_sub(at_ms) / 1000), " ago"].concat(),
+            None => {
+                let now = moment_ms.map_or("Now".into(), |at_ms| self.store.moment(at_ms));
+                [&now, ". Point at a time, or use the arrow keys; enter goes there."].concat()
+            }
+            Some(at_ms) => self.frame.when(at_ms),
         };
         show(&self.told, &when);
     }

@@ -17,8 +17,12 @@ pub(crate) fn add_doctor(root: &Element, node: &Node) {
     let shown: RefCell<Option<Option<Arc<Survey>>>> = RefCell::new(None);
     let node = node.clone();
     follow(move || {
-        let survey = node.read().survey.clone();
-        if shown.borrow().as_ref() == Some(&survey) {
+        let readout = node.read();
+        let (survey, is_past) = (readout.survey.clone(), readout.recorded.is_some());
+        if is_past {
+            show(&panel.gist, "tells of the present only");
+        }
+        if is_past || shown.borrow().as_ref() == Some(&survey) {
             return;
         }
         list.set_text_content(None);

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::{JsCast as _, JsValue};
 use leptos::web_sys::{Event, KeyboardEvent, MouseEvent};
 
-use super::dom::{around, get};
+use super::dom::{around, get, set};
 use crate::route::{Place, Route};
 use crate::store::Store;
 
@@ -15,14 +15,41 @@ pub(crate) fn here() -> Route {
     Route::parse(&path, &location.search().unwrap_or_default())
 }
 
-/// Goes somewhere; the way back leads here.
-pub(crate) fn go(store: Store, route: Route) {
+/// Goes somewhere, at the same time; the way back leads here.
+pub(crate) fn go(store: Store, mut route: Route) {
+    note_address(store);
+    route.time = store.time();
     let address = route.address();
     if let Ok(history) = window().history() {
         history.push_state_with_url(&JsValue::NULL, "", Some(&address)).ok();
     }
     store.turn(route);
     window().scroll_to_with_x_and_y(0.0, 0.0);
+}
+
+/// Gives the time that is looked at its address; the way back leads to the one before.
+pub(crate) fn note_address(store: Store) {
+    let address = untrack(|| store.route()).address();
+    if here().address() == address {
+        return;
+    }
+    if let Ok(history) = window().history() {
+        history.push_state_with_url(&JsValue::NULL, "", Some(&address)).ok();
+    }
+}
+
+/// Has a link lead to the same time that is looked at here, before it is followed.
+pub(crate) fn date_link(store: Store, event: &Event) {
+    if let Some(link) = around(event, "a.here") {
+        let mut route = route_of(&get(&link, "href"));
+        route.time = store.time();
+        set(&link, "href", &route.address());
+    }
+}
+
+fn route_of(address: &str) -> Route {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    Route::parse(path, query)
 }
 
 /// Looks at the same place differently; the way back leads to where it would have led before.
@@ -49,9 +76,7 @@ pub(crate) fn follow_link(store: Store, event: &Event) {
         && !(mouse.ctrl_key() || mouse.meta_key() || mouse.shift_key() || mouse.alt_key());
     let Some(link) = around(event, "a.here").filter(|_| is_plain) else { return };
     event.prevent_default();
-    let address = get(&link, "href");
-    let (path, query) = address.split_once('?').unwrap_or((&address, ""));
-    go(store, Route::parse(path, query));
+    go(store, route_of(&get(&link, "href")));
 }
 
 /// The key of an event that is meant for the page: not for a field that is typed into, nor for the

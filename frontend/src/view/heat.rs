@@ -64,6 +64,7 @@ pub(super) fn add_heat(place: &Element, store: Store) {
     let painted = heat.clone();
     follow(move || {
         store.beat();
+        store.moved();
         store.reorder_in_time();
         painted.paint();
     });
@@ -119,7 +120,8 @@ impl Heat {
         let width = self.canvas.parent_element().map_or(0, |parent| parent.client_width());
         let height = window().inner_height().ok().and_then(|it| it.as_f64()).unwrap_or(0.0);
         let top = self.canvas.get_bounding_client_rect().top() + page_top();
-        let room = (height - top - 72.0).max(240.0);
+        // The time bar stands over the end of the page.
+        let room = (height - top - 190.0).max(240.0);
         let layout = Layout::of(numbers.len(), f64::from(width), room);
         self.layout.set(layout);
         style(&self.canvas, "height", &(fixed(layout.height().max(24.0), 0) + "px"));
@@ -152,7 +154,7 @@ impl Heat {
         if tones.len() < TONES || numbers.is_empty() {
             return;
         }
-        let now = self.store.head_ms() / Trace::STEP_MS;
+        let now = self.store.trace_ms() / Trace::STEP_MS;
         let width = Trace::MOST * layout.columns;
         let mut pixels = vec![0; width * layout.rows * 4];
         self.store.rows(|rows| {
@@ -282,7 +284,8 @@ impl Heat {
         style(&self.aim, "width", &px(layout.step.max(3.0)));
         style(&self.aim, "height", &px(layout.row));
         let head_ms = self.store.head_ms();
-        let then = head_ms / Trace::STEP_MS - back as u64;
+        let step_ms = self.store.step_ms();
+        let then = (self.store.trace_ms() / Trace::STEP_MS).saturating_sub(back as u64);
         let share = slots(&row.trace)
             .find(|(at_ms, _)| at_ms / Trace::STEP_MS == then)
             .and_then(|(_, share)| share);
@@ -292,10 +295,10 @@ impl Heat {
             let bytes = human((share * total as f64) as u64);
             [&bytes, " available (", &percent(share), " of ", &human(total), ")"].concat()
         });
-        let when = if back == 0 {
-            "now".into()
-        } else {
-            [&span(back as u64 * Trace::STEP_MS / 1000), " ago"].concat()
+        let when = match (self.store.is_past(), back) {
+            (true, _) => self.store.moment(then * step_ms),
+            (false, 0) => "now".into(),
+            (false, _) => [&span(back as u64 * step_ms / 1000), " ago"].concat(),
         };
         let (condition, since_ms) = row.condition(head_ms);
         let state = words(condition, head_ms.saturating_sub(since_ms));

@@ -8,7 +8,6 @@ use leptos::web_sys::{Element, HtmlCanvasElement, HtmlInputElement};
 use shared::node::Condition;
 use shared::overview::{Brief, Trace};
 use shared::units::{fixed, human, percent, span};
-use shared::window::SPAN_MS;
 
 use super::canvas::Canvas;
 use super::dom::{Spot, find, follow, on, set, stamp};
@@ -111,6 +110,9 @@ pub(super) fn add_line(store: Store, number: u32, ink: &Rc<RefCell<Ink>>) -> Rc<
     line
 }
 
+/// Longer than any state lasts, in ms.
+const UNKNOWN_MS: u64 = 100 * 365 * 86_400_000 / 4;
+
 /// How a state is said in a line, with since when.
 pub(super) fn words(condition: Condition, since_ms: u64) -> String {
     if condition == Condition::Live {
@@ -125,6 +127,8 @@ fn since(condition: Condition, since_ms: u64) -> String {
     match condition {
         Condition::Live => String::new(),
         Condition::NeverSeen => ["made ", &ago, " ago"].concat(),
+        // Nobody has known it for a hundred years: it was not there.
+        _ if since_ms > UNKNOWN_MS => "no readings then".into(),
         _ => ["for ", &ago].concat(),
     }
 }
@@ -213,11 +217,12 @@ impl Line {
         self.temperature.show(&of(degrees.map(celsius)));
         let ago = |at_ms: u64| [&span(head_ms.saturating_sub(at_ms) / 1000), " ago"].concat();
         self.seen.show(&row.brief.map_or("never".into(), |brief| ago(brief.at_ms)));
-        self.paint(row, head_ms);
+        self.paint(row);
     }
 
     /// Draws what was available, as a share of total: a line, with gaps where nothing is known.
-    fn paint(&self, row: &Row, head_ms: u64) {
+    fn paint(&self, row: &Row) {
+        let head_ms = self.store.trace_ms();
         let end_ms = head_ms / Trace::STEP_MS;
         if *self.drawn.borrow() == (end_ms, row.trace.clone()) {
             return;
@@ -231,9 +236,10 @@ impl Line {
         ink.size.set(Some(size));
         self.drawn.replace((end_ms, row.trace.clone()));
         let least = row.trace.shares().iter().filter(|&&share| share != Trace::UNKNOWN).min();
-        let told = least.map_or("Nothing is known of the last five minutes".into(), |&least| {
+        let range = self.store.range_words();
+        let told = least.map_or(["Nothing is known of ", &range].concat(), |&least| {
             let least = percent(f64::from(least) / f64::from(Trace::WHOLE));
-            ["At least ", &least, " was available in the last five minutes"].concat()
+            ["At least ", &least, " was available in ", &range].concat()
         });
         set(&self.spark, "aria-label", &told);
         let (width, height) = size;
@@ -242,9 +248,10 @@ impl Line {
         self.spark.set_height(height as u32);
         let Some(mut canvas) = Canvas::of(&self.spark) else { return };
         let density = density();
-        let begin_ms = head_ms.saturating_sub(SPAN_MS);
+        let span_ms = self.store.trace_span_ms();
+        let begin_ms = head_ms.saturating_sub(span_ms);
         let x = |at_ms: u64| {
-            at_ms.saturating_sub(begin_ms) as f64 / (SPAN_MS + Trace::STEP_MS) as f64 * width
+            at_ms.saturating_sub(begin_ms) as f64 / (span_ms + Trace::STEP_MS) as f64 * width
         };
         let inner = height - 4.0 * density;
         let y =

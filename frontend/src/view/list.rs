@@ -15,6 +15,7 @@ use crate::fleet::order::Column;
 use crate::fleet::totals::Totals;
 use crate::fleet::window::{tops, visible};
 use crate::store::{Entry, Store};
+use crate::time::span_words;
 
 /// A line that is made.
 struct Made {
@@ -102,6 +103,12 @@ fn add_headings(root: &Element, store: Store) {
         }
     });
     let headings = all(root, "[data-sort]");
+    let trace = find(root, "least");
+    follow(move || {
+        let time = store.moved();
+        let which = if time.to_ms.is_none() { "Last " } else { "" };
+        show(&trace, &[which, &span_words(time.span_ms)].concat());
+    });
     follow(move || {
         let order = store.route().order;
         for heading in &headings {
@@ -274,6 +281,8 @@ impl List {
         let (top, end) = (offset + f64::from(top), offset + f64::from(end));
         // The headings stay in sight above.
         let above = 96.0;
+        // The time bar stands over the end of the page.
+        let height = height - 120.0;
         let by = if top < above {
             top - above
         } else if end > height {

@@ -21,8 +21,10 @@ pub(crate) fn add_status(page: &Element, store: Store) {
         let status = store.status();
         dress(&line, &["status ", status.kind.class()].concat());
         show(&words, status.words);
-        let quiet =
-            matches!(status.kind, Kind::Live | Kind::Connecting | Kind::Waiting | Kind::Late);
+        let quiet = matches!(
+            status.kind,
+            Kind::Live | Kind::Past | Kind::Connecting | Kind::Waiting | Kind::Late
+        );
         dress(&banner, &["banner ", if quiet { "gone" } else { status.kind.class() }].concat());
         show(&detail, &status.detail);
         dress(&outdated, if store.is_outdated() { "banner outdated" } else { "banner gone" });

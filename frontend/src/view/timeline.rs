@@ -1,14 +1,15 @@
-//! The last five minutes, with a cursor for pointer and keys.
+//! A node's memory over time, with a cursor for pointer and keys.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use leptos::wasm_bindgen::JsCast as _;
-use leptos::web_sys::{Element, Event, HtmlCanvasElement, KeyboardEvent, PointerEvent};
-use shared::units::{fixed, human, span};
+use leptos::web_sys::{Element, Event, HtmlCanvasElement, KeyboardEvent};
+use shared::units::human;
 
 use super::canvas::Canvas as Surface;
-use super::dom::{find, follow, on, show, style};
+use super::dom::{find, follow, on, set, show};
+use super::frame::{Frame, period};
 use super::paint::{density, fit, token};
 use crate::chart::scale::{Axis, Point, step};
 use crate::chart::timeline::{Palette, draw};
@@ -19,58 +20,73 @@ use crate::store::{Node, Store};
 struct Drawn {
     runs: Vec<Vec<Point>>,
     axis: Option<Axis>,
-    density: f64,
 }
 
 /// A timeline, and what was asked of it.
 struct Plot {
+    store: Store,
     node: Node,
     canvas: HtmlCanvasElement,
-    line: Element,
+    frame: Frame,
+    title: Element,
     told: Element,
     drawn: RefCell<Drawn>,
     cursor: Cell<Option<Point>>,
 }
 
-/// Shows a node's last five minutes.
+/// Shows a node's memory in the range that is looked at.
 pub(crate) fn add_timeline(root: &Element, store: Store, node: &Node) {
     let canvas: HtmlCanvasElement = find(root, "canvas").unchecked_into();
     let plot = Rc::new(Plot {
+        store,
         node: node.clone(),
-        line: find(root, "cursor"),
+        frame: Frame::of(root, store),
+        title: find(root, "timeline-title"),
         told: find(root, "told"),
         drawn: RefCell::default(),
         cursor: Cell::new(None),
         canvas: canvas.clone(),
     });
-    let painted = plot.clone();
+    let (over, painted) = (plot.clone(), plot.clone());
+    plot.frame.clone().follow_pointer(&canvas, move |x| over.point(x));
     follow(move || {
+        store.moved();
         painted.node.read();
         store.resized();
-        painted.drawn.replace(paint(&painted.canvas, store.runs(&painted.node)));
+        painted.paint();
         painted.tell();
     });
-    for kind in ["pointermove", "pointerdown"] {
-        let plot = plot.clone();
-        on(&canvas, kind, move |event| plot.point(&event));
-    }
-    let left = plot.clone();
-    on(&canvas, "pointerleave", move |_| left.put(None));
     on(&canvas, "keydown", move |event| plot.step(&event));
 }
 
 impl Plot {
+    /// Draws at the density of the screen. A canvas that cannot be drawn on stays empty.
+    fn paint(&self) {
+        let (size, density) = (fit(&self.canvas), density());
+        self.store.charted_width(size.0 / density);
+        let runs = self.store.runs(&self.node);
+        let newest = runs.last().and_then(|run| run.last()).map(|point| point.at_ms);
+        let period = period(self.store, newest, size.0 / density);
+        let axis = Surface::of(&self.canvas)
+            .and_then(|mut surface| draw(&mut surface, size, &runs, &period, &palette(), density));
+        self.frame.show(axis);
+        // What is drawn can be told without looking at it.
+        let bands = runs.iter().flatten().filter_map(|point| Some(point.band?.0));
+        let least = bands.min().map_or_else(String::new, |least| least.to_string());
+        set(&self.canvas, "data-least", &least);
+        self.drawn.replace(Drawn { runs, axis });
+        show(&self.title, &self.frame.title());
+    }
+
     fn put(&self, cursor: Option<Point>) {
         self.cursor.set(cursor);
         self.tell();
     }
 
-    fn point(&self, event: &Event) {
-        let Some(event) = event.dyn_ref::<PointerEvent>() else { return };
+    fn point(&self, x: Option<f64>) {
         let near = {
             let drawn = self.drawn.borrow();
-            let x = f64::from(event.offset_x()) * drawn.density;
-            drawn.axis.and_then(|axis| axis.nearest(&drawn.runs, x))
+            x.zip(drawn.axis).and_then(|(x, axis)| axis.nearest(&drawn.runs, x))
         };
         self.put(near);
     }
@@ -84,6 +100,12 @@ impl Plot {
                 event.stop_propagation();
                 return self.put(None);
             }
+            "Enter" => {
+                if let Some(point) = self.cursor.get() {
+                    self.frame.go(point.at_ms);
+                }
+                return;
+            }
             _ => return,
         };
         event.prevent_default();
@@ -94,13 +116,11 @@ impl Plot {
 
     /// Puts the line where the cursor is, and says what was then.
     fn tell(&self) {
-        let drawn = self.drawn.borrow();
-        let at = self.cursor.get().zip(drawn.axis);
+        let at = self.cursor.get();
         // The line moves on with the time under it.
-        let x = at.map(|(point, axis)| axis.x(point.at_ms) / drawn.density);
-        style(&self.line, "left", &x.map_or("-10px".into(), |x| fixed(x, 1) + "px"));
+        self.frame.point(at.map(|point| point.at_ms));
         let part = self.node.part();
-        let Some((point, axis)) = at else {
+        let Some(point) = at else {
             return show(
                 &self.told,
                 if part.is_none() {
@@ -117,9 +137,12 @@ impl Plot {
         });
         let readout = self.node.read_untracked();
         let estimated = readout.available.as_ref().is_ok_and(|found| found.source.is_estimated());
+        let least = point.band.map_or_else(String::new, |(least, most)| {
+            [" (", &human(least), " to ", &human(most), ")"].concat()
+        });
         let told = format!(
-            "{} ago: {} available{}, {} in use, {} cache, {} free{part}",
-            span(axis.end_ms.saturating_sub(point.at_ms) / 1000),
+            "{}: {} available{}{least}, {} in use, {} cache, {} free{part}",
+            self.frame.when(point.at_ms),
             human(split.available),
             if estimated { " (estimated)" } else { "" },
             human(split.in_use),
@@ -128,14 +151,6 @@ impl Plot {
         );
         show(&self.told, &told);
     }
-}
-
-/// Draws at the density of the screen. A canvas that cannot be drawn on stays empty.
-fn paint(canvas: &HtmlCanvasElement, runs: Vec<Vec<Point>>) -> Drawn {
-    let (size, density) = (fit(canvas), density());
-    let axis = Surface::of(canvas)
-        .and_then(|mut surface| draw(&mut surface, size, &runs, &palette(), density));
-    Drawn { runs, axis, density }
 }
 
 /// The theme's colours for a timeline.

@@ -22,16 +22,17 @@ pub(crate) fn add_who(root: &Element, store: Store, node: &Node) {
     follow(move || {
         let readout = node.read();
         let Some(usage) = readout.usage.as_deref() else {
-            return show(&about, "Asking the node…");
+            show(&about, readout.recorded.as_deref().unwrap_or("Asking the node…"));
+            show(&about_groups, "");
+            of_processes.show(&[]);
+            return of_groups.show(&[]);
         };
-        show(
-            &about,
-            &format!(
-                "The largest of {} processes, looked at while this is open; that took {} ms.",
-                usage.process_count,
-                usage.took_us.div_ceil(1000)
-            ),
+        let live = format!(
+            "The largest of {} processes, looked at while this is open; that took {} ms.",
+            usage.process_count,
+            usage.took_us.div_ceil(1000)
         );
+        show(&about, readout.recorded.as_ref().unwrap_or(&live));
         of_processes.show(&processes(usage));
         let of_all = || format!("The largest of {} services and containers.", usage.group_count);
         show(&about_groups, &usage.no_groups.clone().unwrap_or_else(of_all));

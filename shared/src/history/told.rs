@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Stretch;
+use crate::wire::value_from_postcard;
 
 /// How a body of postcard is called in HTTP.
 pub const POSTCARD: &str = "application/vnd.headroom.postcard";
@@ -21,7 +22,7 @@ pub fn to_postcard(value: &impl Serialize) -> Vec<u8> {
 /// What `bytes` say; what trails, as a newer head may say more, is skipped.
 #[must_use]
 pub fn from_postcard<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    postcard::take_from_bytes(bytes).ok().map(|(value, _)| value)
+    value_from_postcard(bytes).ok()
 }
 
 impl Stretch {

@@ -1,0 +1,28 @@
+//! Answers as bytes: the past.
+
+use js_sys::Uint8Array;
+use leptos::prelude::window;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys::{Headers, RequestInit, Response};
+use wasm_bindgen_futures::JsFuture;
+
+use super::call::why_not;
+
+/// Why there is no answer: its status, 0 without any, and the reason in a sentence.
+pub(crate) type Refusal = (u16, String);
+
+/// What the head answers to a request for postcard.
+pub(crate) async fn bytes(path: &str) -> Result<Vec<u8>, Refusal> {
+    let unreachable = |_| (0, "The head does not answer.".to_owned());
+    let (init, headers) = (RequestInit::new(), Headers::new().map_err(unreachable)?);
+    headers.set("accept", "application/vnd.headroom.postcard").map_err(unreachable)?;
+    init.set_headers(&headers);
+    let answer = window().fetch_with_str_and_init(path, &init);
+    let answer: Response = JsFuture::from(answer).await.map_err(unreachable)?.unchecked_into();
+    if !answer.ok() {
+        return Err((answer.status(), why_not(&answer).await));
+    }
+    let body = answer.array_buffer().map_err(unreachable)?;
+    let body = JsFuture::from(body).await.map_err(unreachable)?;
+    Ok(Uint8Array::new(&body).to_vec())
+}
