@@ -34,7 +34,8 @@ pub use values::{Listen, PeriodMs, Size, Time};
     args_conflicts_with_subcommands = true,
     after_help = "Without a command, `headroom` serves. Every option can also be set as HEADROOM_… in \
                   the environment, and those of `serve` and `agent` in a TOML file, without the leading \
-                  dashes and with '_' for '-': those of `agent` in its table [agent]."
+                  dashes and with '_' for '-': those of `agent` in its table [agent], those that begin with \
+                  history in [history], without that word."
 )]
 pub struct Cli {
     /// What to do.

@@ -101,7 +101,7 @@ pub struct Settings {
     #[arg(long, env = "HEADROOM_PERIOD_MS", value_name = "MS")]
     pub period_ms: Option<PeriodMs>,
     /// How history is kept.
-    #[command(flatten, next_help_heading = "History")]
+    #[command(flatten)]
     pub history: HistorySettings,
     /// The settings of `headroom agent`, which may stand in the same file.
     #[arg(skip)]

@@ -141,13 +141,13 @@ impl Links {
 impl Link {
     /// `None` if it has ended.
     fn tell(&mut self) -> Option<()> {
+        self.tell_durable();
         match self.requests.try_reserve() {
             Ok(place) => place.send(AgentRequest::Held { spans: self.held.take() }),
             // It is told later.
             Err(TrySendError::Full(())) => {}
             Err(TrySendError::Closed(())) => return None,
         }
-        self.tell_durable();
         Some(())
     }
 

@@ -9,6 +9,9 @@
 const SEARCH_MS: u64 = 30_000;
 /// By how much the offset may be off before it changes, in ms.
 const TOLERANCE_MS: i64 = 20;
+/// What an earlier head wrote down is good if what arrives first is later by less, in ms: else a clock was
+/// set in between.
+const PRESUMED_MS: i64 = 500;
 
 /// What is added to the ms since a node booted for the head's clock: ms since 1970.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +29,9 @@ impl Offset {
         let (now, before) = match self.least {
             None => {
                 self.began_ms = now_ms;
-                (difference, difference)
+                // What an earlier head found out in minutes is truer than one arrival.
+                let is_near = |told: &i64| (0..PRESUMED_MS).contains(&(difference - told));
+                (difference, self.told.filter(is_near).unwrap_or(difference))
             }
             Some((now, _)) if now_ms.saturating_sub(self.began_ms) >= SEARCH_MS => {
                 self.began_ms = now_ms;
@@ -96,6 +101,19 @@ mod tests {
         for ppm in [-100.0, 100.0] {
             let error = error_after(24 * 3600, ppm, |_| 1);
             assert!(error.abs() <= 30, "{ppm} ppm: {error} ms");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_head_wrote_down_is_gone_on_with() {
+        for (written, later, expected) in [(0, 300, 0), (0, 800, 800), (0, -5000, -5000)] {
+            let mut offset = Offset::default();
+            offset.presume(5_000_000, BASE_MS + written);
+            assert_eq!(offset.at_ms(5_000_000), Some(BASE_MS + written));
+            offset.note(6_000_000, (BASE_MS + 1000).saturating_add_signed(later));
+            offset.presume(5_000_000, 0);
+            let at_ms = offset.at_ms(5_000_000).unwrap() as i64;
+            assert_eq!(at_ms - BASE_MS as i64, expected);
         }
     }
 

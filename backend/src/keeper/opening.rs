@@ -18,6 +18,16 @@ const MOST_EVENTS: usize = 5000;
 /// Damaged files that are set aside at most: a disk that damages all is not filled with them.
 const MOST_ASIDE: u32 = 3;
 
+/// Makes the directory of the file, if it is not there: nobody else is to look into it.
+pub(super) fn make_dir_for(path: &Path) -> Result<(), StoreError> {
+    let Some(dir) = path.parent().filter(|dir| !dir.exists()) else { return Ok(()) };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|source| StoreError::Io { path: dir.into(), source })
+}
+
 /// What the head is to know of what is in `store`.
 pub(super) fn known(store: &Store, now_ms: u64) -> Result<Known, StoreError> {
     let mut known = Known::default();

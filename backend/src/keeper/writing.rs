@@ -80,10 +80,12 @@ impl<C: Fn() -> u64> Keeper<C> {
         let (path, now_ms) = (self.path.clone(), (self.unix_ms)());
         let is_known = self.is_known;
         let opened = apart(move || {
+            opening::make_dir_for(&path)?;
             let open = || {
                 let store = Store::open(&path, &limits)?;
                 let known = if is_known { None } else { Some(opening::known(&store, now_ms)?) };
-                let outlook = store.status(now_ms)?.outlook;
+                let status = store.status(now_ms)?;
+                let outlook = (status.nodes > 0).then_some(status.outlook);
                 Ok((store, known, outlook))
             };
             match open() {
@@ -104,7 +106,7 @@ impl<C: Fn() -> u64> Keeper<C> {
                     self.is_known = true;
                     self.head.know(known).await?;
                 }
-                if !outlook.is_empty() {
+                if let Some(outlook) = outlook {
                     // Nobody may be there to read it.
                     print(&format!("History: {outlook}\n")).ok();
                 }
@@ -120,8 +122,8 @@ impl<C: Fn() -> u64> Keeper<C> {
         }
         let Ok(store) = self.archive.store() else { return Ok(()) };
         let pending = self.head.pending().await?;
-        if pending.is_empty() {
-            return self.end().await;
+        if pending.is_empty() && self.trouble.failed() == 0 {
+            return Ok(());
         }
         let now_ms = pending.now_ms;
         match apart(move || write(&store, pending)).await {
@@ -176,8 +178,12 @@ impl<C: Fn() -> u64> Keeper<C> {
         self.head.happened(EventKind::HistoryTrouble, text).await
     }
 
-    /// Tells which tiers lose something before its time, once a day.
+    /// Tells what was damaged, and which tiers lose something before its time: that once a day.
     async fn say_lost(&mut self, committed: &Committed, now_ms: u64) -> Result<(), HeadGone> {
+        for what in &committed.damage {
+            let text = format!("A part of history was damaged, and is left out: {what}.");
+            self.head.happened(EventKind::HistoryTrouble, text).await?;
+        }
         for &(tier, _) in &committed.lost {
             let told_ms = self.lost_ms.get(&tier);
             if told_ms.is_some_and(|told_ms| now_ms < told_ms + LOST_EVERY_MS) {

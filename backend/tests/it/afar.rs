@@ -34,9 +34,15 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same; `args` are added.
+    pub(crate) fn with(args: &[&str]) -> Self {
         let (fake, data) = (FakeProc::new(), tempfile::tempdir().unwrap());
         let dir = data.path().to_str().unwrap();
-        let server = Server::start(&fake, &["--data-dir", dir, "--period-ms", "200"]);
+        let own = ["--data-dir", dir, "--period-ms", "200"];
+        let server = Server::start(&fake, &[&own, args].concat());
         Self { server, data, _fake: fake }
     }
 

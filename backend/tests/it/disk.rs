@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use headroom::history::{Limits, Store};
+use redb::{Database, TableDefinition};
 use rustix::process::Signal;
 use shared::history::EventKind;
 
@@ -149,6 +150,27 @@ fn a_file_that_another_program_has_is_waited_for() {
 }
 
 #[test]
+fn a_file_of_a_newer_version_is_left_alone() {
+    const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("history.redb");
+    drop(Store::open(&file, &limits()).unwrap());
+    let database = Database::open(&file).unwrap();
+    let tx = database.begin_write().unwrap();
+    tx.open_table(META).unwrap().insert("version", 99_u32.to_le_bytes().as_slice()).unwrap();
+    tx.commit().unwrap();
+    drop(database);
+    let newer = fs::read(&file).unwrap();
+    let head = plan(data.path()).start("127.0.0.1:0", &bare);
+    head.program.says("was written by a newer Headroom (store version 99)");
+    goes_on(&head);
+    assert!(fs::read(&file).unwrap() == newer, "it was touched");
+    fs::rename(&file, data.path().join("away")).unwrap();
+    head.program.says_within("history is written again", RETRIED);
+    assert_eq!(ended(head, data.path()), TOLD);
+}
+
+#[test]
 fn a_damaged_file_is_set_aside() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("history.redb");
@@ -203,7 +225,7 @@ fn a_clock_that_jumps_loses_and_doubles_nothing() {
 #[test]
 fn a_head_that_is_told_to_end_writes_all_it_has() {
     let data = tempfile::tempdir().unwrap();
-    let plan = HeadPlan::new(data.path(), &["--history-commit", "1h", "--period-ms", "100"]);
+    let plan = HeadPlan::new(data.path(), &["--history-commit", "1h"]);
     let head = plan.start("127.0.0.1:0", &bare);
     goes_on(&head);
     let node = node(&head);

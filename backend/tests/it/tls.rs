@@ -56,9 +56,9 @@ fn compare_with_openssl(path: &Path, ours: Fingerprint) {
 }
 
 #[test]
-fn a_plain_head_on_loopback_keeps_nothing() {
+fn a_plain_head_on_loopback_without_history_keeps_nothing() {
     let fake = FakeProc::new();
-    let server = Server::start(&fake, &[]);
+    let server = Server::start(&fake, &["--history=false"]);
     assert_eq!(get(server.address(), "/api/v1/nodes").status, 200);
     assert!(!fake.path("data").exists());
     assert_eq!(server.stderr(), "");

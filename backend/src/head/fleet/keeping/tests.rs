@@ -3,6 +3,7 @@
 use shared::history::{Batch, Durable, EventKind, Kept};
 use shared::run::Span;
 use shared::survey::{Finding, Severity, Survey};
+use shared::usage::{ProcessUsage, Usage};
 use shared::wire::{AgentMessage, AgentReading, Hello, PROTOCOL, Reading, Thinned};
 use shared::{Field, NodeFacts, NodeId, Sample};
 
@@ -128,6 +129,7 @@ fn without_room_nothing_is_held_and_nothing_is_forgotten() {
     let mut last = 0;
     while test.live(last + 1) != Reply::None {
         last += 1;
+        assert!(last < 1000, "there is room without end");
     }
     assert!(last > 10 && test.fleet.is_pressed());
     test.old(last + 2..last + 5, last + 5);
@@ -261,8 +263,13 @@ fn what_happens_is_told_once() {
     test.fleet.tell_head_clock(-5000, at(70));
     let kinds = [EventKind::OutOfMemory, EventKind::Refused, EventKind::ClockSet];
     assert_eq!(test.events(), kinds);
-    let told = test.fleet.give(at(70)).events;
+    let processes = (0..30).map(|pid| ProcessUsage { pid, ..ProcessUsage::default() }).collect();
+    let usage = Usage { processes, ..Usage::default() };
+    (70..=131).for_each(|second| test.fleet.note_usage(0, &usage, at(second)));
+    let Pending { events: told, usages, .. } = test.fleet.give(at(70));
+    let rows: Vec<_> = usages.iter().map(|u| (u.at_ms, u.usage.processes.len())).collect();
+    assert_eq!(rows, [(at(70), 12), (at(130), 12)], "one a minute, the largest");
     assert!(told.iter().any(|event| event.text.contains("programs (2)")), "{told:?}");
     test.fleet.saved();
-    assert!(test.fleet.events().is_empty());
+    assert!(test.fleet.events().is_empty() && test.fleet.give(at(132)).usages.is_empty());
 }
