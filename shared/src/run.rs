@@ -134,20 +134,24 @@ impl Run {
         if self.len() > Self::MOST {
             return Err(BadRun);
         }
+        let mut readings: Vec<AgentReading> = Vec::with_capacity(self.len());
+        self.each(|reading| readings.push(reading.clone()))?;
+        Ok(readings)
+    }
+
+    /// Passes on each reading, in order, as it is unpacked. After an error what was passed on is of no use.
+    pub fn each(&self, mut take: impl FnMut(&AgentReading)) -> Result<(), BadRun> {
         let mut bytes = self.steps.iter().copied();
         let mut next = NOTHING;
-        let mut readings: Vec<AgentReading> = Vec::with_capacity(self.len());
-        for _ in 0..self.count {
+        for place in 0..self.count {
+            let (seq, uptime_us) = (next.seq, next.uptime_us);
             next.read_next(&mut bytes).ok_or(BadRun)?;
-            if readings
-                .last()
-                .is_some_and(|last| next.seq <= last.seq || next.uptime_us <= last.uptime_us)
-            {
+            if place > 0 && (next.seq <= seq || next.uptime_us <= uptime_us) {
                 return Err(BadRun);
             }
-            readings.push(next.clone());
+            take(&next);
         }
-        if bytes.next().is_some() { Err(BadRun) } else { Ok(readings) }
+        if bytes.next().is_some() { Err(BadRun) } else { Ok(()) }
     }
 }
 

@@ -150,12 +150,16 @@ impl PackedBatch {
     /// The readings, in order, each once.
     #[must_use]
     pub fn unpack(&self) -> Batch {
-        let mut readings: Vec<Kept> = Vec::new();
-        // What was packed here can be unpacked.
-        for reading in self.runs.iter().flat_map(|run| run.readings().unwrap_or_default()) {
-            let AgentReading { seq, uptime_us, sample } = reading;
-            let at_ms = self.offset.at_ms(uptime_us).unwrap_or_default();
-            readings.push(Kept { seq, reading: Reading { at_ms, uptime_us, sample } });
+        let count = self.runs.iter().map(|run| run.len()).sum();
+        let mut readings: Vec<Kept> = Vec::with_capacity(count);
+        for run in &self.runs {
+            let unpacked = run.each(|&AgentReading { seq, uptime_us, ref sample }| {
+                let at_ms = self.offset.at_ms(uptime_us).unwrap_or_default();
+                let reading = Reading { at_ms, uptime_us, sample: sample.clone() };
+                readings.push(Kept { seq, reading });
+            });
+            // What was packed here can be unpacked.
+            debug_assert!(unpacked.is_ok());
         }
         readings.sort_by_key(|kept| kept.seq);
         readings.dedup_by_key(|kept| kept.seq);

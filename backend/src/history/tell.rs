@@ -24,7 +24,7 @@ use super::reader::{Ask, Reader};
 pub use lines::{BadLine, Line};
 
 /// Bytes that are gathered before they are passed on.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 128 << 10;
 /// Events that are told at once, at most.
 pub const MOST_EVENTS: usize = 10_000;
 
@@ -148,6 +148,10 @@ trait Teller {
     fn is_by_field(&self) -> bool {
         false
     }
+    /// Whether what a node was belongs to it, if it alone is asked for.
+    fn has_origin(&self) -> bool {
+        false
+    }
     /// Whether events, facts and sweeps belong to it.
     fn has_extras(&self) -> bool {
         false
@@ -262,7 +266,10 @@ fn tell_node<P: Past>(
     // Anew for each, so that what was written since is not missed.
     let reader = past.read()?;
     let among = match whom {
-        Whom::One(_) => Among::Nobody(reader.facts(node, plan.span.start)?.map(Box::new)),
+        Whom::One(_) if teller.has_origin() => {
+            Among::Nobody(reader.facts(node, plan.span.start)?.map(Box::new))
+        }
+        Whom::One(_) => Among::Nobody(None),
         Whom::Each(_) => Among::Others,
     };
     teller.node(node, among, &mut out.bytes);

@@ -145,10 +145,14 @@ fn a_client_that_goes_away_makes_room() {
     let waited = begun.elapsed();
     assert!((Duration::from_secs(1)..SOON).contains(&waited), "{waited:?}");
     assert_eq!(get(at, "/api/v1/nodes").status, 200, "the rest goes on");
+    let before = ticks(server.pid());
     drop(clients);
     until("room", || (get(at, short).status == 200).then_some(()));
+    let begun = ticks(server.pid());
     // Nothing of it was harmed: the whole is told to who takes it.
     let whole = get(at, long);
+    let (rest, cost) = (begun - before, ticks(server.pid()) - begun);
+    assert!(rest < cost * 2, "all four were made to their end: {rest} ticks, and one takes {cost}");
     assert_eq!(whole.header("transfer-encoding"), Some("chunked"));
     let text = whole.text();
     assert_eq!(text.matches("\"boot\",").count(), 30_000 + 1, "once as a column");
@@ -157,6 +161,14 @@ fn a_client_that_goes_away_makes_room() {
     server.terminate();
     assert!(server.wait(SOON).success(), "{}", server.stderr());
     assert_eq!(server.stderr(), "");
+}
+
+/// CPU time that process `pid` has taken.
+fn ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // After the name, which may hold blanks: utime and stime are the 14th and 15th of all (proc(5)).
+    let (_, after) = stat.rsplit_once(')').unwrap();
+    after.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }
 
 /// What is short comes in one piece, and says how long it is.

@@ -27,6 +27,7 @@ pub(super) fn write(days: &Days, dir: &Path, commit_minutes: u64) -> Outcome {
         extra.facts.push(FactsAt { at_ms, node, facts, labels: Vec::new(), period_ms: 1000 });
     }
     let mut pending: Vec<Vec<Kept>> = past.nodes().iter().map(|_| Vec::new()).collect();
+    let mut seqs = vec![1000; pending.len()];
     let (mut readings, mut values) = (0_u64, 0_u64);
     let every_ms = commit_minutes * 60_000;
     let mut committing = Duration::ZERO;
@@ -34,7 +35,9 @@ pub(super) fn write(days: &Days, dir: &Path, commit_minutes: u64) -> Outcome {
         let second = past.second(|number, reading| {
             readings += 1;
             values += reading.sample.iter().filter(|(_, value)| value.is_some()).count() as u64;
-            pending[number].push(Kept { seq: reading.uptime_us / 1000, reading });
+            // As agents count: up by one from where the boot was when they began.
+            seqs[number] += 1;
+            pending[number].push(Kept { seq: seqs[number], reading });
         });
         if second.is_none_or(|now_ms| (now_ms + 1000) % every_ms == 0) {
             let batch = |(number, readings): (usize, &mut Vec<Kept>)| Batch {

@@ -80,6 +80,10 @@ impl Stretches {
 }
 
 impl Teller for Stretches {
+    fn has_origin(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, _out: &mut Vec<u8>) {}
 
     fn node(&mut self, node: &NodeId, among: Among, _out: &mut Vec<u8>) {
