@@ -1,6 +1,7 @@
 //! Builds the page into `target/page`, from where the program embeds it.
 
 mod compress;
+mod order;
 pub(crate) mod page;
 mod slim;
 
@@ -67,7 +68,7 @@ fn bind(wasm: &Path) -> Result<(String, Vec<u8>)> {
     };
     module.imports.iter_mut().for_each(|import| short(&mut import.name));
     module.exports.iter_mut().for_each(|export| short(&mut export.name));
-    Ok((slim::glue(&glue, &names), module.emit_wasm()))
+    Ok((slim::glue(&glue, &names), order::alike(&module.emit_wasm())?))
 }
 
 /// The page's own files, without what editors leave about.

@@ -7,6 +7,7 @@ mod afar;
 mod agent;
 mod bounds;
 mod browser;
+mod bygone;
 mod captures;
 mod chromium;
 mod cli;

@@ -222,9 +222,7 @@ async fn serve(
         "/api/v1/feed" => return follow(&request, body, play),
         "/api/v1/session" => HttpResponse::Ok().content_type("application/json").body(session),
         // Nothing is kept of a play.
-        "/api/v1/history/status" => {
-            HttpResponse::Ok().body(to_postcard(&HistoryStatus::default()))
-        }
+        "/api/v1/history/status" => HttpResponse::Ok().body(to_postcard(&HistoryStatus::default())),
         "/api/v1/tokens" => HttpResponse::Ok().body("{\"tokens\": []}"),
         _ if path.starts_with("/api/") => {
             let refusal = "{\"error\": \"This head is only played.\"}";

@@ -1,119 +1,17 @@
 //! Time travel in the page: over a history that was imported, and whose every value is known.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use actix_web::rt::{self, System};
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::units::human;
 
+use crate::bygone::{DAY, HOUR, LEAST, Past, SECOND};
 use crate::chromium::Browser;
-use crate::client::get;
-use crate::stage::now_ms;
-use crate::support::{FakeProc, SOON, Server, command, say};
+use crate::support::{FakeProc, SOON, Server, say};
 
 /// Long enough for a page that has to start on a busy machine.
 const START: Duration = Duration::from_secs(30);
-const SECOND: u64 = 1000;
-const HOUR: u64 = 3600 * SECOND;
-const DAY: u64 = 24 * HOUR;
-const MIB: u64 = 1 << 20;
-const TOTAL: u64 = 4096 * MIB;
-/// What was left for one second, long ago.
-const LEAST: u64 = 37 * MIB;
-
-/// A head whose history holds two nodes: a quarter of an hour at 1 Hz two hours ago, and a day twenty days
-/// ago, with one second in it in which hardly anything was left.
-struct Past {
-    server: Server,
-    /// The middle of the quarter of an hour, in ms since 1970.
-    moment_ms: u64,
-    /// The second in which hardly anything was left.
-    spike_ms: u64,
-    _fake: FakeProc,
-}
-
-impl Past {
-    fn new() -> Self {
-        let fake = FakeProc::new();
-        let now_ms = now_ms() / SECOND * SECOND;
-        let (moment_ms, spike_ms) = (now_ms - 2 * HOUR, now_ms - 20 * DAY);
-        let mut lines = json!({ "headroom_history": 1 }).to_string() + "\n";
-        for (number, node) in ["pi-a", "pi-b"].into_iter().enumerate() {
-            let facts = json!({ "host_name": node, "model": "Pi of the past", "page_size": 4096 });
-            say_of(&mut lines, "facts", &json!({
-                "at_ms": now_ms - 21 * DAY, "node": node, "facts": facts, "labels": [], "period_ms": 1000,
-            }));
-            let old = (0..1440).map(|minute| spike_ms - DAY / 2 + minute * 60 * SECOND);
-            let near = (0..120).map(|second| spike_ms - 60 * SECOND + second * SECOND);
-            let fresh = (0..900).map(|second| moment_ms - 450 * SECOND + second * SECOND);
-            let mut times: Vec<u64> = old.chain(near).chain(fresh).collect();
-            times.sort_unstable();
-            times.dedup();
-            for (seq, at_ms) in times.into_iter().enumerate() {
-                let second = at_ms / SECOND;
-                let usual = (1000 + second % 500 + 300 * number as u64) * MIB;
-                let available =
-                    if at_ms == spike_ms && number == 0 { LEAST } else { usual };
-                say_of(&mut lines, "reading", &json!({
-                    "node": node, "boot": "then", "seq": seq, "at_ms": at_ms,
-                    "uptime_us": (at_ms - (now_ms - 30 * DAY)) * 1000,
-                    "sample": {
-                        "total": TOTAL, "free": available / 2, "available": available,
-                        "cached": available / 2, "active_file": available / 4,
-                        "inactive_file": available / 4, "swap_total": 512 * MIB,
-                        "swap_free": 400 * MIB, "temperature_millicelsius": 40_000 + second % 500 * 10,
-                        "pressure_some_us": second * 50_000,
-                    },
-                }));
-            }
-        }
-        for (at_ms, kind, text) in [
-            (moment_ms - 60 * SECOND, "booted", "pi-a booted."),
-            (spike_ms, "out_of_memory", "The kernel of pi-a killed <b>java</b>."),
-        ] {
-            let event = json!({ "at_ms": at_ms, "node": "pi-a", "kind": kind, "text": text });
-            say_of(&mut lines, "event", &event);
-        }
-        let process = json!({
-            "pid": 77, "name": "postgres", "anon": 300 * MIB, "shmem": 0, "file": 0, "swap": 0, "pss": null,
-        });
-        say_of(&mut lines, "usage", &json!({
-            "at_ms": moment_ms - 30 * SECOND, "node": "pi-a",
-            "usage": {
-                "uptime_us": 1, "took_us": 1, "process_count": 123, "processes": [process],
-                "group_count": 0, "groups": [], "no_groups": "none here",
-            },
-        }));
-        fake.write("past.jsonl", &lines);
-        let imported = command()
-            .args(["import", "--data-dir"])
-            .args([fake.path("data"), fake.path("past.jsonl")])
-            .output()
-            .unwrap();
-        assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
-        let server = Server::start(&fake, &[]);
-        Self { server, moment_ms, spike_ms, _fake: fake }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.server.address())
-    }
-
-    /// What the head itself tells of a node at a moment, to the byte.
-    fn available(&self, node: &str, at_ms: u64) -> u64 {
-        let (from, to) = (at_ms, at_ms + 1);
-        let path =
-            format!("/api/v1/nodes/{node}/history?from={from}&to={to}&step=raw&fields=available");
-        let answer = get(self.server.address(), &path).json();
-        let rows = answer["nodes"][0]["rows"].as_array().unwrap();
-        rows[0].as_array().unwrap().last().unwrap().as_u64().unwrap()
-    }
-}
-
-fn say_of(lines: &mut String, kind: &str, value: &Value) {
-    writeln!(lines, "{}", json!({ kind: value })).unwrap();
-}
 
 /// The moment that the address names.
 async fn moment(browser: &Browser) -> Option<u64> {
@@ -136,6 +34,25 @@ async fn becomes(browser: &Browser, what: &str, script: &str) {
 async fn shows(browser: &Browser, bytes: u64) {
     let what = format!("{bytes} bytes are available");
     browser.wait(&what, SOON, || async { browser.value("available").await == Some(bytes) }).await;
+}
+
+/// Drags from three tenths of the chart to six.
+async fn drag_over_chart(browser: &Browser) {
+    browser.run("document.querySelector('[data-name=canvas]').scrollIntoView()").await;
+    let chart = browser
+        .run(
+            "const box = document.querySelector('[data-name=canvas]').getBoundingClientRect();
+             return [box.left, box.top, box.width]",
+        )
+        .await;
+    let of = |index: usize| chart[index].as_f64().unwrap();
+    for (kind, share) in [("mousePressed", 0.3), ("mouseMoved", 0.5), ("mouseReleased", 0.6)] {
+        let params = json!({
+            "type": kind, "x": of(0) + share * of(2), "y": of(1) + 60.0, "button": "left",
+            "buttons": 1, "clickCount": 1,
+        });
+        browser.devtools("Input.dispatchMouseEvent", params).await;
+    }
 }
 
 /// What the console says of the page itself: that a node had no sweep is an answer.
@@ -230,7 +147,7 @@ fn any_moment_is_shown_as_it_was() {
         shows(&browser, past.available("pi-a", played / SECOND * SECOND)).await;
 
         browser.press("l").await;
-        becomes(&browser, "live by one key", "return !location.search").await;
+        becomes(&browser, "live by one key", "return !location.search.includes('at=')").await;
         browser.wait_for_status("no such node", SOON).await;
         browser.run("history.back()").await;
         shows(&browser, past.available("pi-a", played / SECOND * SECOND)).await;
@@ -254,7 +171,7 @@ fn a_second_of_trouble_shows_in_a_month() {
         let at = past.moment_ms + 3 * HOUR / 2;
         let query = format!("from={}&to={at}&at={}", at - 30 * DAY, past.moment_ms);
         browser.page.goto(&past.url(&format!("/nodes/pi-a?{query}"))).await.unwrap();
-        let least = "return Number(document.querySelector('[data-name=canvas]').dataset.least)";
+        let least = "return Number(document.querySelector('[data-name=canvas]')?.dataset.least)";
         browser
             .wait("its least", START, || async { browser.run(least).await == json!(LEAST) })
             .await;
@@ -280,7 +197,7 @@ fn a_second_of_trouble_shows_in_a_month() {
         let tops = browser.run(&script).await;
         say(format_args!("the band reaches up to {} at the second, {} beside it", tops[0], tops[1]));
         let top = |at: usize| tops[at].as_f64().unwrap();
-        assert!(top(0) < 0.05 && top(1) > 0.4, "{tops}");
+        assert!(top(0) < 0.05 && top(1) > 0.2, "{tops}");
 
         // What happened stands on the line, in words where one points, and in a list.
         let marks = "return document.querySelectorAll('[data-name=marks] .wrong').length";
@@ -313,21 +230,7 @@ fn a_second_of_trouble_shows_in_a_month() {
                 (16 * DAY..20 * DAY).contains(&range_ms(&browser).await)
             })
             .await;
-        browser.run("document.querySelector('[data-name=canvas]').scrollIntoView()").await;
-        let chart = browser
-            .run(
-                "const box = document.querySelector('[data-name=canvas]').getBoundingClientRect();
-                 return [box.left, box.top, box.width]",
-            )
-            .await;
-        let of = |index: usize| chart[index].as_f64().unwrap();
-        for (kind, share) in [("mousePressed", 0.3), ("mouseMoved", 0.5), ("mouseReleased", 0.6)] {
-            let params = json!({
-                "type": kind, "x": of(0) + share * of(2), "y": of(1) + 60.0, "button": "left",
-                "buttons": 1, "clickCount": 1,
-            });
-            browser.devtools("Input.dispatchMouseEvent", params).await;
-        }
+        drag_over_chart(&browser).await;
         browser
             .wait("what was dragged over is the range", SOON, || async {
                 (4 * DAY..8 * DAY).contains(&range_ms(&browser).await)
@@ -380,7 +283,8 @@ fn time_fits_a_phone_and_says_what_is_missing() {
                 assert!(browser.run(wide).await.as_i64() <= Some(0), "{path} at {width} px");
             }
             browser.resize(360, 800).await;
-            let opened = "return document.querySelector('[data-name=time]').classList.contains('open')";
+            let opened =
+                "return document.querySelector('[data-name=time]').classList.contains('open')";
             if browser.run(opened).await == false {
                 browser.run("document.querySelector('[data-name=time-more]').click()").await;
             }
