@@ -12,6 +12,23 @@ pub(super) fn put(number: u64, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
+/// `body` after its checksum.
+pub(super) fn seal(body: &[u8]) -> Vec<u8> {
+    let mut bytes = crc32fast::hash(body).to_le_bytes().to_vec();
+    bytes.extend(body);
+    bytes
+}
+
+/// The opposite of [`seal`].
+pub(super) fn unseal(bytes: &[u8]) -> Result<&[u8], Fault> {
+    let mut bytes = Bytes(bytes);
+    if bytes.word()? == crc32fast::hash(bytes.0) {
+        Ok(bytes.0)
+    } else {
+        Err(Fault::broken("its checksum is wrong"))
+    }
+}
+
 /// A difference of either sign, as a number that is small if the difference is.
 pub(super) fn fold(difference: i64) -> u64 {
     ((difference << 1) ^ (difference >> 63)) as u64

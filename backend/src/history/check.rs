@@ -123,6 +123,9 @@ pub(super) fn check(
             };
             let is_sound = result.is_ok();
             checked.note(of, result)?;
+            if !ids.contains_key(&entry.node) {
+                checked.damage(format!("{}: node {} is not known", name(key), entry.node));
+            }
             let (Some(tier), Some(node), true) = (tier_of(key.0), ids.get(&entry.node), is_sound)
             else {
                 continue;
@@ -176,7 +179,7 @@ fn chunk(
     total: u64,
     index: &Index,
 ) -> Result<(), Fault> {
-    let source = Chunk { pieces, key, at: entry.at, len: entry.len, total };
+    let source = Chunk::new(pieces, key, entry, total);
     let len = entry.len as usize;
     Sheet::open(&source, len)?.verify()?;
     let Some(tier) = tier_of(key.0) else { return Ok(()) };

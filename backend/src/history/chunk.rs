@@ -16,6 +16,27 @@ const AT: u32 = 2;
 /// The first field; the others follow in the order of their ids.
 const FIELDS: u32 = 8;
 
+/// Fields that the kernel makes of two others: what is left of them is written, where it is the same in
+/// all rows, behind all fields.
+const SUMS: [(Field, [Field; 2]); 3] = [
+    (Field::Slab, [Field::SlabReclaimable, Field::SlabUnreclaimable]),
+    (Field::Active, [Field::ActiveFile, Field::ActiveAnon]),
+    (Field::Inactive, [Field::InactiveFile, Field::InactiveAnon]),
+];
+/// The first of what is left; the others follow in the order of their fields' ids.
+const RESTS: u32 = 1024;
+
+/// What is left of `field` without the parts that the kernel makes it of, if that is always the same.
+fn rest(kept: &[Kept], field: Field) -> Option<u64> {
+    let (_, [a, b]) = SUMS.iter().find(|(sum, _)| *sum == field)?;
+    let rest = |kept: &Kept| {
+        let sample = &kept.reading.sample;
+        Some(sample.get(field)?.wrapping_sub(sample.get(*a)?.wrapping_add(sample.get(*b)?)))
+    };
+    let first = rest(kept.first()?)?;
+    kept.iter().all(|kept| rest(kept) == Some(first)).then_some(first)
+}
+
 /// Appends the chunk of `kept`, of which there must be one at least, in the order of their numbers.
 pub(super) fn write(kept: &[Kept], out: &mut Vec<u8>) {
     let mut sheet = SheetWriter::new(kept.len());
@@ -23,11 +44,39 @@ pub(super) fn write(kept: &[Kept], out: &mut Vec<u8>) {
     sheet.push(SEQ, &column(|kept| kept.seq));
     sheet.push(UPTIME, &column(|kept| kept.reading.uptime_us));
     sheet.push(AT, &column(|kept| kept.reading.at_ms.wrapping_sub(kept.reading.uptime_us / 1000)));
+    let mut rests = Vec::new();
     for &field in Field::ALL {
+        if let Some(rest) = rest(kept, field) {
+            rests.push((field, rest));
+            continue;
+        }
         let values: Vec<_> = kept.iter().map(|kept| kept.reading.sample.get(field)).collect();
         sheet.push_known(FIELDS + field as u32, &values);
     }
+    for (field, rest) in rests {
+        sheet.push(RESTS + field as u32, &vec![rest; kept.len()]);
+    }
     sheet.finish(out);
+}
+
+/// A field of a sheet.
+fn read<S: Source + ?Sized>(
+    sheet: &Sheet<'_, S>,
+    field: Field,
+) -> Result<Option<(Vec<u64>, Gaps)>, Fault> {
+    let written = sheet.read_known(FIELDS + field as u32)?;
+    let Some((_, parts)) = SUMS.iter().find(|(sum, _)| *sum == field && written.is_none()) else {
+        return Ok(written);
+    };
+    let Some(mut sum) = sheet.read(RESTS + field as u32, sheet.rows)? else { return Ok(None) };
+    for &part in parts {
+        let part = sheet.read(FIELDS + part as u32, sheet.rows)?;
+        let part = part.ok_or_else(|| Fault::broken("a part of a sum is missing"))?;
+        for (sum, part) in sum.iter_mut().zip(part) {
+            *sum = sum.wrapping_add(part);
+        }
+    }
+    Ok(Some((sum, None)))
 }
 
 /// One field of readings.
@@ -64,7 +113,7 @@ impl Taken {
         let at = column(AT)?.into_iter().zip(&uptimes_us);
         let at_ms = at.map(|(at, uptime_us)| at.wrapping_add(uptime_us / 1000)).collect();
         let values = fields.iter().map(|&field| {
-            let known = sheet.read_known(FIELDS + field as u32)?;
+            let known = read(&sheet, field)?;
             Ok(known.map_or(Values::Unknown, |(values, gaps)| Values::Known(values, gaps)))
         });
         let values = values.collect::<Result<_, Fault>>()?;

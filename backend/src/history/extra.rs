@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use shared::NodeId;
 use shared::history::{Event, FactsAt, UsageAt};
 
+use super::bytes::{seal, unseal};
 use super::error::Fault;
 use super::index::Index;
 use super::open::{EVENTS, FACTS, USAGES};
@@ -37,7 +38,7 @@ impl Work<'_> {
         for usage in &extra.usages {
             let node = self.node(&usage.node)?;
             let bytes = postcard::to_extend(usage, vec![POSTCARD]);
-            let bytes = bytes.map_err(|error| Fault::broken(error.to_string()))?;
+            let bytes = seal(&bytes.map_err(|error| Fault::broken(error.to_string()))?);
             self.count(bytes.len());
             self.usages.insert((usage.at_ms, node), bytes.as_slice())?;
         }
@@ -66,17 +67,18 @@ impl Work<'_> {
 }
 
 fn to_json(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    serde_json::to_vec(value).map_err(|error| Fault::broken(error.to_string()))
+    let bytes = serde_json::to_vec(value).map_err(|error| Fault::broken(error.to_string()))?;
+    Ok(seal(&bytes))
 }
 
 /// What was written as JSON.
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(bytes).map_err(|error| Fault::broken(error.to_string()))
+    serde_json::from_slice(unseal(bytes)?).map_err(|error| Fault::broken(error.to_string()))
 }
 
 /// A sweep.
 pub(super) fn to_usage(bytes: &[u8]) -> Result<UsageAt, Fault> {
-    match bytes.split_first() {
+    match unseal(bytes)?.split_first() {
         Some((&POSTCARD, bytes)) => {
             postcard::from_bytes(bytes).map_err(|error| Fault::broken(format!("a sweep: {error}")))
         }

@@ -16,8 +16,11 @@ use super::index::{ChunkRef, Index, NodeIndex, name};
 use super::segment::{Chunk, Key, PieceKey};
 use super::tiers::{self, Times, common, finer, slots, start_ms};
 
-/// Readings of so long are looked at at once, in ms.
-const WINDOW_MS: u64 = 1_800_000;
+/// Readings of so long are looked at at once, in ms: of few fields as much as a slot of ten seconds is
+/// made of…
+const WINDOW_MS: u64 = 7_200_000;
+/// …and of more than so many fields less, for they take memory.
+const FEW_FIELDS: usize = 16;
 
 /// A reading, and the one before it of the same boot.
 pub(super) struct Point {
@@ -62,8 +65,7 @@ impl<'a, T: ReadableTable<PieceKey, &'static [u8]>> Lens<'a, T> {
     }
 
     fn source(&self, chunk: &ChunkRef) -> Chunk<'a, T> {
-        let ChunkRef { key, total, entry } = *chunk;
-        Chunk { pieces: self.pieces, key, at: entry.at, len: entry.len, total }
+        Chunk::new(self.pieces, chunk.key, &chunk.entry, chunk.total)
     }
 
     /// What came of reading `chunk`, unless it is broken and that is to be left out.
@@ -143,7 +145,8 @@ impl<'a, T: ReadableTable<PieceKey, &'static [u8]>> Lens<'a, T> {
         parts.sort_by(|a, b| (&a.boot, a.seqs[0]).cmp(&(&b.boot, b.seqs[0])));
         let mut points = Vec::new();
         for of_boot in group(&parts) {
-            let mut rows: Vec<(u32, u32)> = Vec::new();
+            let count = of_boot.clone().map(|part| parts[part].seqs.len()).sum();
+            let mut rows: Vec<(u32, u32)> = Vec::with_capacity(count);
             for part in of_boot.clone() {
                 rows.extend((0..parts[part].seqs.len()).map(|row| (part as u32, row as u32)));
             }
@@ -169,10 +172,12 @@ impl<'a, T: ReadableTable<PieceKey, &'static [u8]>> Lens<'a, T> {
 
     /// When there may be readings within `times`, in stretches that follow each other.
     pub(super) fn windows(&self, times: &Times) -> Vec<Times> {
+        let many = if self.fields.len() > FEW_FIELDS { 4 } else { 1 };
+        let window_ms = WINDOW_MS / many;
         let mut windows = BTreeSet::new();
         let mut add = |some: Times| {
             if let Some(both) = common(&some, times) {
-                windows.extend(both.start() / WINDOW_MS..=both.end() / WINDOW_MS);
+                windows.extend(both.start() / window_ms..=both.end() / window_ms);
             }
         };
         for chunk in &self.node.raw {
@@ -184,8 +189,8 @@ impl<'a, T: ReadableTable<PieceKey, &'static [u8]>> Lens<'a, T> {
             }
         }
         let window = |n: u64| {
-            let start = n * WINDOW_MS;
-            common(&(start..=start.saturating_add(WINDOW_MS - 1)), times)
+            let start = n * window_ms;
+            common(&(start..=start.saturating_add(window_ms - 1)), times)
         };
         windows.into_iter().filter_map(window).collect()
     }

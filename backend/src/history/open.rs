@@ -15,8 +15,8 @@ use super::segment::{PAGE, PIECES, SEGMENTS};
 
 /// Small facts about the store itself.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-/// The ids of nodes.
-pub(super) const NODES: TableDefinition<'_, u32, &str> = TableDefinition::new("nodes");
+/// The ids of nodes, each after its number.
+pub(super) const NODES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("nodes");
 /// Boots: whose, the name, the last reading's time, and which readings are on disk.
 pub(super) const BOOTS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("boots");
 /// Events by their times, as JSON.
@@ -60,6 +60,15 @@ impl Opened {
             Self::ToRead(database) => database.begin_read()?,
         })
     }
+}
+
+/// Closes it. redb writes down what is free then, and may find that its file makes no sense.
+pub(super) fn close(opened: Option<Opened>) {
+    let close = || {
+        drop(opened);
+        Ok(())
+    };
+    guarded(close).ok();
 }
 
 /// What redb does with a file that is not what it wrote: it may panic.
@@ -158,7 +167,7 @@ fn version(database: &impl ReadableDatabase) -> Result<Option<u32>, Fault> {
 }
 
 /// Brings a store to the version that `steps` lead to, in one go.
-fn migrate(database: &Database, steps: &[Step]) -> Result<(), Fault> {
+pub(super) fn migrate(database: &Database, steps: &[Step]) -> Result<(), Fault> {
     let newest = steps.len() as u32 + 1;
     let version = version(database)?;
     if version.is_some_and(|version| version > newest) {

@@ -21,8 +21,10 @@ pub(super) trait Place: Send + Sync {
     fn open(&self) -> io::Result<Box<dyn StorageBackend>>;
     /// For reading.
     fn look(&self) -> io::Result<Box<dyn StorageBackend>>;
-    /// Sets room aside, unless it is. That this fails harms nothing.
-    fn reserve(&self) {}
+    /// Sets room aside, unless it is. Whether it is then; that it fails harms nothing.
+    fn reserve(&self) -> bool {
+        true
+    }
     /// Gives it up.
     fn give_up(&self) {}
 }
@@ -45,10 +47,10 @@ impl Place for FilePlace {
         backend(File::open(&self.0)?)
     }
 
-    fn reserve(&self) {
+    fn reserve(&self) -> bool {
         let path = self.0.with_extension("reserve");
         if fs::metadata(&path).is_ok_and(|data| data.len() == RESERVE as u64) {
-            return;
+            return true;
         }
         // Not zeros alone, lest a file system keeps none of them.
         let made = File::create(&path).and_then(|mut file| {
@@ -58,6 +60,7 @@ impl Place for FilePlace {
         if made.is_err() {
             fs::remove_file(&path).ok();
         }
+        made.is_ok()
     }
 
     fn give_up(&self) {

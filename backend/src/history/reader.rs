@@ -203,7 +203,9 @@ impl Snapshot {
         let mut by_boot: BTreeMap<&str, BTreeMap<u64, &Kept>> = BTreeMap::new();
         for batch in ask.recent.iter().filter(|batch| batch.node == *ask.node) {
             let boot = by_boot.entry(&batch.boot).or_default();
-            boot.extend(batch.readings.iter().map(|kept| (kept.seq, kept)));
+            for kept in &batch.readings {
+                boot.entry(kept.seq).or_insert(kept);
+            }
         }
         for (name, mut kept) in by_boot {
             let (number, on_disk) = self.boot(ask.node, name)?;

@@ -7,11 +7,12 @@ use redb::ReadableTable;
 use redb::ReadableTableMetadata as _;
 use shared::history::Tier;
 
+use super::cell::MOST_GAP_US;
 use super::error::Fault;
 use super::open::REGION;
 use super::segment::{self, Key, tier_key};
 use super::store::Limits;
-use super::tiers::slots;
+use super::tiers::{Times, is_over, slot_ms, slots};
 use super::work::{FLOORS, Work};
 
 /// Slots of a tier that go for their age in one commit at most: a clock that is set far ahead and back
@@ -21,6 +22,8 @@ const MOST_AGED: [usize; Tier::ALL.len()] = [8, 2, 1, 1, 1];
 const MOST_EVENTS: u64 = 100_000;
 const MOST_FACTS: u64 = 20_000;
 const MOST_USAGES: u64 = 50_000;
+/// Bytes that are made free at least when the disk is full.
+const LEAST_ROOM: u64 = 128 << 10;
 /// What is dated later than so long after now was dated by a wrong clock.
 const FUTURE_MS: u64 = 86_400_000;
 
@@ -35,13 +38,14 @@ fn ms(duration: Duration) -> u64 {
 
 impl Work<'_> {
     /// Removes what the limits do not allow.
-    pub(super) fn retain(&mut self, now_ms: u64, limits: &Limits) -> Result<(), Fault> {
+    /// `tight` is how many bytes there may be as long as the disk is full.
+    pub(super) fn retain(&mut self, now_ms: u64, limits: &Limits, tight: u64) -> Result<(), Fault> {
         for tier in Tier::ALL {
             let cutoff = now_ms.saturating_sub(ms(limits.keep[tier as usize]));
             for _ in 0..MOST_AGED[tier as usize] {
                 let Some(slot) = self.oldest(tier) else { break };
                 let is_old = self.of_slot(tier, slot).all(|(_, last_ms)| last_ms < cutoff);
-                if !is_old || !self.is_rolled_up(tier, slot) {
+                if !is_old || !self.is_rolled_up(tier, slot, now_ms) {
                     break;
                 }
                 self.remove_slot(tier, slot)?;
@@ -51,7 +55,7 @@ impl Work<'_> {
             }
         }
         self.retain_extras(now_ms.saturating_sub(ms(limits.keep[Tier::TwoHours as usize])))?;
-        let most = limits.max_bytes - slack(limits.max_bytes);
+        let most = tight.min(limits.max_bytes - slack(limits.max_bytes));
         while self.bytes() > most && self.remove_oldest(now_ms)? {}
         Ok(())
     }
@@ -66,7 +70,7 @@ impl Work<'_> {
     pub(super) fn remove_oldest(&mut self, now_ms: u64) -> Result<bool, Fault> {
         for tier in Tier::ALL {
             if let Some(slot) = self.oldest(tier)
-                && self.is_rolled_up(tier, slot)
+                && self.is_rolled_up(tier, slot, now_ms)
             {
                 self.remove_slot(tier, slot)?;
                 self.lost.insert(tier);
@@ -85,11 +89,13 @@ impl Work<'_> {
         Ok(false)
     }
 
-    /// Removes a part of the oldest that is there, so that a full disk takes some more.
-    pub(super) fn make_room(&mut self, now_ms: u64) -> Result<(), Fault> {
-        let most = self.bytes() / 16 * 15;
+    /// Removes a part of the oldest that is there, so that a full disk takes some more: how many bytes
+    /// there may be from now on.
+    pub(super) fn make_room(&mut self, now_ms: u64) -> Result<u64, Fault> {
+        let bytes = self.bytes();
+        let most = bytes.saturating_sub((bytes / 16).max(LEAST_ROOM));
         while self.bytes() > most && self.remove_oldest(now_ms)? {}
-        Ok(())
+        Ok(most)
     }
 
     fn oldest(&self, tier: Tier) -> Option<u64> {
@@ -103,22 +109,25 @@ impl Work<'_> {
         all.map(|(key, segment)| (*key, segment.last_ms))
     }
 
-    /// Whether a coarser tier has what a slot has.
-    fn is_rolled_up(&self, tier: Tier, slot: u64) -> bool {
+    /// Whether a coarser tier has what a slot has, and needs nothing of it for what comes next: the
+    /// first step of a counter begins at the reading before.
+    fn is_rolled_up(&self, tier: Tier, slot: u64, now_ms: u64) -> bool {
         let Some(coarser) = tier.coarser() else { return true };
-        let in_slot = |key: &Key| *key >= (tier_key(tier), slot, 0) && key.1 == slot;
+        let in_slot = |key: &Key| (key.0, key.1) == (tier_key(tier), slot);
         self.index.nodes.values().all(|node| {
-            let is_there =
-                |times| slots(coarser, &times).all(|s| node.rolled(coarser, s).is_some());
-            match node.of(tier) {
-                None => {
-                    let of_slot = node.raw.iter().filter(|chunk| in_slot(&chunk.key));
-                    of_slot.map(|c| c.entry.first_ms..=c.entry.last_ms).all(is_there)
-                }
-                Some(rolled) => rolled
-                    .get(&slot)
-                    .is_none_or(|chunk| is_there(chunk.entry.first_ms..=chunk.entry.last_ms)),
-            }
+            let has =
+                |times: Times| slots(coarser, &times).all(|s| node.rolled(coarser, s).is_some());
+            let Some(rolled) = node.of(tier) else {
+                let of_slot = node.raw.iter().filter(|chunk| in_slot(&chunk.key));
+                let mut of_slot = of_slot.map(|chunk| chunk.entry);
+                return of_slot.all(|entry| {
+                    let next = entry.last_ms.saturating_add(MOST_GAP_US / 1000) / slot_ms(coarser);
+                    has(entry.first_ms..=entry.last_ms)
+                        && (node.rolled(coarser, next).is_some() || is_over(coarser, next, now_ms))
+                });
+            };
+            let chunk = rolled.get(&slot);
+            chunk.is_none_or(|chunk| has(chunk.entry.first_ms..=chunk.entry.last_ms))
         })
     }
 

@@ -10,7 +10,7 @@ use super::grid::{Grid, GridWriter};
 use super::index::NodeIndex;
 use super::lens::Lens;
 use super::segment::{Entry, SegmentWriter};
-use super::tiers::{self, ROLLED, SLACK_MS, finer, slot_ms, slots, start_ms};
+use super::tiers::{self, ROLLED, finer, is_over, slot_ms, slots, start_ms};
 use super::work::Work;
 
 /// Fields that are rolled up at once: all of them would take much memory.
@@ -36,10 +36,6 @@ impl Work<'_> {
 
     /// What is over and not rolled up.
     fn due(&self, tier: Tier, now_ms: u64) -> Vec<(u64, u32)> {
-        let is_over = |slot: u64| {
-            let end = start_ms(tier, slot).saturating_add(slot_ms(tier));
-            end.saturating_add(SLACK_MS) <= now_ms
-        };
         let mut due = Vec::new();
         for (&number, node) in &self.index.nodes {
             let mut found = BTreeSet::new();
@@ -51,7 +47,8 @@ impl Work<'_> {
                 let of_slot = |slot: &u64| start_ms(finer(tier), *slot) / slot_ms(tier);
                 found.extend(rolled.keys().map(of_slot));
             }
-            let is_due = |slot: &u64| is_over(*slot) && node.rolled(tier, *slot).is_none();
+            let is_due =
+                |slot: &u64| is_over(tier, *slot, now_ms) && node.rolled(tier, *slot).is_none();
             due.extend(found.into_iter().filter(is_due).map(|slot| (slot, number)));
         }
         due

@@ -4,11 +4,12 @@
 //! does not fill one is written all the same. A directory, apart from them, tells whose each chunk is.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
-use redb::{ReadableTable, Table, TableDefinition};
+use redb::{AccessGuard, ReadableTable, Table, TableDefinition};
 use shared::history::Tier;
 
-use super::bytes::{Bytes, put};
+use super::bytes::{Bytes, fold, put, seal, unfold, unseal};
 use super::error::Fault;
 use super::sheet::Source;
 
@@ -95,23 +96,18 @@ fn write_directory(entries: &[Entry]) -> Vec<u8> {
         put(u64::from(entry.boot), &mut body);
         put(u64::from(entry.len), &mut body);
         put(u64::from(entry.count), &mut body);
-        put(super::bytes::fold(entry.first_ms.wrapping_sub(first_ms) as i64), &mut body);
+        put(fold(entry.first_ms.wrapping_sub(first_ms) as i64), &mut body);
         put(entry.last_ms.wrapping_sub(entry.first_ms), &mut body);
         put(entry.min_seq, &mut body);
         put(entry.max_seq.wrapping_sub(entry.min_seq), &mut body);
         (node, first_ms) = (entry.node, entry.first_ms);
     }
-    let mut bytes = crc32fast::hash(&body).to_le_bytes().to_vec();
-    bytes.extend(body);
-    bytes
+    seal(&body)
 }
 
 /// The opposite of [`write_directory`].
 pub(super) fn read_directory(bytes: &[u8]) -> Result<Vec<Entry>, Fault> {
-    let mut bytes = Bytes(bytes);
-    if bytes.word()? != crc32fast::hash(bytes.0) {
-        return Err(Fault::broken("the checksum of a directory is wrong"));
-    }
+    let mut bytes = Bytes(unseal(bytes)?);
     let count = bytes.number()?;
     let mut entries: Vec<Entry> = Vec::new();
     let (mut node, mut first_ms, mut at) = (0_u32, 0_u64, 0_u64);
@@ -120,7 +116,7 @@ pub(super) fn read_directory(bytes: &[u8]) -> Result<Vec<Entry>, Fault> {
         let boot = bytes.small()?;
         let len: u32 = bytes.small()?;
         let rows = bytes.small()?;
-        first_ms = first_ms.wrapping_add(super::bytes::unfold(bytes.number()?) as u64);
+        first_ms = first_ms.wrapping_add(unfold(bytes.number()?) as u64);
         let last_ms = first_ms.wrapping_add(bytes.number()?);
         let min_seq = bytes.number()?;
         let max_seq = min_seq.wrapping_add(bytes.number()?);
@@ -214,15 +210,39 @@ pub(super) fn remove(
     Ok(())
 }
 
+/// A piece, and which.
+type Piece<'t> = (u16, AccessGuard<'t, &'static [u8]>);
+
 /// A chunk on disk.
 pub(super) struct Chunk<'t, T> {
-    pub(super) pieces: &'t T,
-    pub(super) key: Key,
+    pieces: &'t T,
+    key: Key,
     /// Where it begins in the segment.
-    pub(super) at: u64,
-    pub(super) len: u32,
+    at: u64,
+    len: u32,
     /// Bytes of the whole segment.
-    pub(super) total: u64,
+    total: u64,
+    /// The piece that was read last: what is read next is mostly in the same.
+    last: RefCell<Option<Piece<'t>>>,
+}
+
+impl<'t, T: ReadableTable<PieceKey, &'static [u8]>> Chunk<'t, T> {
+    /// The chunk that `entry` tells of, in a segment of `total` bytes.
+    pub(super) fn new(pieces: &'t T, key: Key, entry: &Entry, total: u64) -> Self {
+        Self { pieces, key, at: entry.at, len: entry.len, total, last: RefCell::new(None) }
+    }
+
+    /// Does something with a piece.
+    fn with<R>(&self, piece: u16, work: impl FnOnce(&[u8]) -> R) -> Result<R, Fault> {
+        let mut last = self.last.borrow_mut();
+        if last.as_ref().is_none_or(|(number, _)| *number != piece) {
+            let (tier, slot, batch) = self.key;
+            let found = self.pieces.get((tier, slot, batch, piece))?;
+            let found = found.ok_or_else(|| Fault::broken(format!("piece {piece} is missing")))?;
+            *last = Some((piece, found));
+        }
+        Ok(work(last.as_ref().map(|(_, guard)| guard.value()).unwrap_or_default()))
+    }
 }
 
 impl<T: ReadableTable<PieceKey, &'static [u8]>> Source for Chunk<'_, T> {
@@ -230,21 +250,19 @@ impl<T: ReadableTable<PieceKey, &'static [u8]>> Source for Chunk<'_, T> {
         if at.checked_add(count).is_none_or(|end| end > self.len as usize) {
             return Err(Fault::broken("it is cut short"));
         }
-        let (tier, slot, batch) = self.key;
         let mut bytes = Vec::with_capacity(count);
         let mut from = self.at as usize + at;
         while bytes.len() < count {
             let (piece, start) = place(from, self.total as usize);
-            let Some(guard) = self.pieces.get((tier, slot, batch, piece))? else {
-                return Err(Fault::broken(format!("piece {piece} is missing")));
-            };
-            let part = guard.value().get(from - start..).unwrap_or_default();
-            let part = &part[..part.len().min(count - bytes.len())];
-            if part.is_empty() {
+            let before = bytes.len();
+            self.with(piece, |all| {
+                let part = all.get(from - start..).unwrap_or_default();
+                bytes.extend_from_slice(&part[..part.len().min(count - before)]);
+            })?;
+            if bytes.len() == before {
                 return Err(Fault::broken(format!("piece {piece} is cut short")));
             }
-            bytes.extend_from_slice(part);
-            from += part.len();
+            from += bytes.len() - before;
         }
         Ok(Cow::Owned(bytes))
     }

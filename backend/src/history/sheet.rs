@@ -3,9 +3,11 @@
 //! It begins with a checksum of its head, the head's length, and the head: how many rows it has, and of
 //! each column its number, how long it is, and whether it has gaps. Short columns follow there at once; the
 //! others lie behind the head, each with a checksum of its own, so that only what is asked for is read.
+//! Of those that are the same only the first does.
 //! Of a column with gaps it is told first how many rows in turn lack it and know it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::bytes::{Bytes, put};
 use super::column;
@@ -21,6 +23,8 @@ pub(super) const MOST_ROWS: usize = 1 << 16;
 
 const HAS_GAPS: u64 = 1;
 const IS_SHORT: u64 = 2;
+/// Told of a column that is the same as an earlier one: no column is as long. Which one follows.
+const SAME_AS: u64 = u64::MAX >> 2;
 
 /// Writes a sheet, column by column, in the order of their numbers.
 pub(super) struct SheetWriter {
@@ -29,11 +33,14 @@ pub(super) struct SheetWriter {
     columns: u64,
     head: Vec<u8>,
     body: Vec<u8>,
+    /// Where in `body` columns lie, and their numbers.
+    long: Vec<(Range<usize>, u32)>,
 }
 
 impl SheetWriter {
     pub(super) fn new(rows: usize) -> Self {
-        Self { rows, next: 0, columns: 0, head: Vec::new(), body: Vec::new() }
+        let (head, body, long) = (Vec::new(), Vec::new(), Vec::new());
+        Self { rows, next: 0, columns: 0, head, body, long }
     }
 
     /// Adds column `id` without gaps. The number of `values` need not be that of rows: who reads it knows
@@ -74,17 +81,24 @@ impl SheetWriter {
     }
 
     fn add(&mut self, id: u32, bytes: Vec<u8>, gaps: u64) {
-        let short = if bytes.len() <= SHORT { IS_SHORT } else { 0 };
         put(u64::from(id - self.next), &mut self.head);
-        put((bytes.len() as u64) << 2 | short | gaps, &mut self.head);
         self.next = id + 1;
         self.columns += 1;
-        if short == 0 {
-            self.body.extend(&bytes);
-            self.body.extend(crc32fast::hash(&bytes).to_le_bytes());
-        } else {
+        if bytes.len() <= SHORT {
+            put((bytes.len() as u64) << 2 | IS_SHORT | gaps, &mut self.head);
             self.head.extend(bytes);
+            return;
         }
+        if let Some((_, same)) = self.long.iter().find(|(at, _)| self.body[at.clone()] == bytes) {
+            put(SAME_AS << 2 | gaps, &mut self.head);
+            put(u64::from(*same), &mut self.head);
+            return;
+        }
+        put((bytes.len() as u64) << 2 | gaps, &mut self.head);
+        let start = self.body.len();
+        self.body.extend(&bytes);
+        self.long.push((start..self.body.len(), id));
+        self.body.extend(crc32fast::hash(&bytes).to_le_bytes());
     }
 
     /// The sheet, appended to `out`.
@@ -115,6 +129,7 @@ impl Source for [u8] {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Place {
     id: u32,
     /// In the head, or in the whole sheet.
@@ -167,6 +182,14 @@ impl<'a, S: Source + ?Sized> Sheet<'a, S> {
             let id = id.ok_or_else(|| Fault::broken("it has too many columns"))?;
             next = id.saturating_add(1);
             let told = bytes.number()?;
+            let has_gaps = told & HAS_GAPS != 0;
+            if told >> 2 == SAME_AS {
+                let same: u32 = bytes.small()?;
+                let found = places.binary_search_by_key(&same, |place: &Place| place.id);
+                let place = found.map(|found| Place { id, has_gaps, ..places[found] });
+                places.push(place.map_err(|_| Fault::broken("a column is as none is"))?);
+                continue;
+            }
             let column_len = usize::try_from(told >> 2).unwrap_or(usize::MAX);
             let is_short = told & IS_SHORT != 0;
             let at = if is_short { head.len() - bytes.0.len() } else { body };
@@ -175,7 +198,6 @@ impl<'a, S: Source + ?Sized> Sheet<'a, S> {
             } else {
                 body = body.saturating_add(column_len).saturating_add(SUM);
             }
-            let has_gaps = told & HAS_GAPS != 0;
             places.push(Place { id, at, len: column_len, is_short, has_gaps });
         }
         if body > len || !bytes.0.is_empty() {

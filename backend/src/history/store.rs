@@ -1,5 +1,6 @@
 //! What is written, in one commit for all nodes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -9,6 +10,7 @@ use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
 use shared::NodeId;
 use shared::history::{Batch, Durable, Event, FactsAt, Tier, UsageAt};
 
+use super::bytes::unseal;
 use super::error::{Fault, StoreError};
 use super::index::Index;
 use super::open::{self, BOOTS, META, NODES, Opened, guarded};
@@ -70,6 +72,10 @@ struct Shared {
     len: Arc<AtomicU64>,
     /// Whoever writes holds it. `None` after an error: then it is opened anew.
     opened: Mutex<Option<Opened>>,
+    /// Tiers that lost something before their time, of which nobody was told yet.
+    lost: Mutex<BTreeSet<Tier>>,
+    /// Bytes of all there is at most, since the disk was full; `u64::MAX` as long as it is not.
+    tight: AtomicU64,
     now: RwLock<Option<Arc<Snapshot>>>,
 }
 
@@ -107,6 +113,7 @@ impl Store {
     /// Opens the store at `path` to look at it. Nothing is written, and it stays where it is if it is of
     /// a newer version. A store that was not closed is refused: a head opens it first.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        // By that it is known in `Shared::open_to_write`.
         let limits = Limits { max_bytes: 0, keep: [Duration::ZERO; 5] };
         let store = Self::closed(Box::new(FilePlace(path.into())), limits);
         let done = store.shared.open_to_read(&mut store.opened());
@@ -116,7 +123,8 @@ impl Store {
 
     fn closed(place: Box<dyn Place>, limits: Limits) -> Self {
         let (len, opened, now) = (Arc::default(), Mutex::default(), RwLock::default());
-        Self { shared: Arc::new(Shared { place, limits, len, opened, now }) }
+        let (lost, tight) = (Mutex::default(), AtomicU64::new(u64::MAX));
+        Self { shared: Arc::new(Shared { place, limits, len, opened, lost, tight, now }) }
     }
 
     /// Where it is.
@@ -160,18 +168,27 @@ impl Store {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        open::close(self.opened.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 impl Shared {
     fn open_to_write(&self, opened: &mut Option<Opened>) -> Result<(), Fault> {
-        self.set_now(None);
-        *opened = None;
         let most = self.limits.max_bytes;
+        if most == 0 {
+            return Err(Fault::Io(std::io::ErrorKind::ReadOnlyFilesystem.into()));
+        }
+        self.set_now(None);
+        open::close(opened.take());
         let database = open::to_write(&*self.place, most, &self.len)?;
         self.opened(opened, Opened::ToWrite(database))
     }
 
     fn open_to_read(&self, opened: &mut Option<Opened>) -> Result<(), Fault> {
         self.set_now(None);
-        *opened = None;
+        open::close(opened.take());
         let database = open::to_read(&*self.place, &self.len)?;
         self.opened(opened, Opened::ToRead(database))
     }
@@ -223,16 +240,23 @@ impl Shared {
             self.open_to_write(opened).inspect_err(|_| drop(self.open_to_read(opened)))?;
         }
         let mut batches = batches.into_iter();
+        let untold = || self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let mut append = |work: &mut Work<'_>| {
+            work.lost.extend(untold().iter());
             batches.try_for_each(|batch| work.append(batch))?;
             work.add(extra)?;
             work.close_all()?;
             work.roll(now_ms)?;
-            work.retain(now_ms, &self.limits)
+            work.retain(now_ms, &self.limits, self.tight.load(Ordering::Relaxed))
         };
         let done = self.write(opened, &mut append);
         match &done {
-            Ok(_) => self.place.reserve(),
+            Ok(_) => {
+                untold().clear();
+                if self.place.reserve() {
+                    self.tight.store(u64::MAX, Ordering::Relaxed);
+                }
+            }
             // redb does no more after an error of the disk: so it is opened anew.
             Err(error) => {
                 let is_full = error.is_full();
@@ -249,7 +273,11 @@ impl Shared {
 
     /// Removes some of the oldest readings. If even that fails, the next commit tries again.
     fn make_room(&self, opened: &mut Option<Opened>, now_ms: u64) {
-        let mut shrink = |work: &mut Work<'_>| work.make_room(now_ms);
+        let mut shrink = |work: &mut Work<'_>| {
+            self.tight.store(work.make_room(now_ms)?, Ordering::Relaxed);
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(&work.lost);
+            Ok(())
+        };
         if self.write(opened, &mut shrink).is_err() {
             self.reopen(opened).ok();
             return;
@@ -312,10 +340,13 @@ fn load(opened: &Opened) -> Result<Index, Fault> {
     let tx = opened.begin_read()?;
     let mut index = Index::default();
     for entry in tx.open_table(NODES)?.iter()? {
-        let (number, id) = entry?;
-        let id = NodeId::try_from(id.value().to_owned());
-        let id = id.map_err(|error| Fault::broken(error.to_string()))?;
-        Arc::make_mut(&mut index.ids).insert(id, number.value());
+        let (number, bytes) = entry?;
+        let number = number.value();
+        let id = unseal(bytes.value())?.strip_prefix(&number.to_le_bytes());
+        let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
+        let id = id.and_then(|id| NodeId::try_from(id).ok());
+        let id = id.ok_or_else(|| Fault::broken(format!("node {number} has no id")))?;
+        Arc::make_mut(&mut index.ids).insert(id, number);
     }
     for entry in tx.open_table(BOOTS)?.iter()? {
         let (number, bytes) = entry?;

@@ -1,7 +1,11 @@
 //! The store against a naive one that keeps all in memory, on any data.
 
+mod disk;
+mod faults;
 mod naive;
+mod retention;
 mod series;
+mod unsound;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -46,8 +50,14 @@ fn readings(reader: &Reader, ask: &Ask<'_>) -> Vec<(String, Kept)> {
     readings
 }
 
-/// Everything that is asked is told as the naive one tells it.
+/// Everything that is asked is told as the naive one tells it, and it is sound.
 fn agree(store: &Store, naive: &Naive, recent: &[Batch], fields: &[Field]) {
+    alike(store, naive, recent, fields);
+    sound(store, naive);
+}
+
+/// Everything that is asked is told as the naive one tells it.
+fn alike(store: &Store, naive: &Naive, recent: &[Batch], fields: &[Field]) {
     let reader = store.read().unwrap();
     for node in naive.nodes() {
         for span in [0..u64::MAX, naive.middle(&node)] {
@@ -67,6 +77,11 @@ fn agree(store: &Store, naive: &Naive, recent: &[Batch], fields: &[Field]) {
             }
         }
     }
+}
+
+/// Nothing is damaged, and each reading is there once.
+fn sound(store: &Store, naive: &Naive) {
+    let reader = store.read().unwrap();
     let checked = reader.check(&mut |_, _| ControlFlow::Continue(())).unwrap();
     assert_eq!(checked.damage, Vec::<String>::new());
     let count: u64 = checked.tiers[0].1.iter().map(|holding| holding.count).sum();

@@ -12,7 +12,7 @@ pub(super) const RAW_REACH: u64 = 4;
 /// Buckets of a slot of a coarser tier.
 const BUCKETS: u64 = 720;
 /// A slot is rolled up when it has been over for so long: what comes in time comes until then.
-pub(super) const SLACK_MS: u64 = 900_000;
+const SLACK_MS: u64 = 900_000;
 
 /// Tiers of buckets, finest first.
 pub(super) const ROLLED: [Tier; 4] =
@@ -35,6 +35,11 @@ pub(super) fn start_ms(tier: Tier, slot: u64) -> u64 {
 pub(super) fn times(tier: Tier, slot: u64) -> Times {
     let start = start_ms(tier, slot);
     start..=start.saturating_add(slot_ms(tier) - 1)
+}
+
+/// Whether a slot is over by `now_ms`, and what comes in time has come.
+pub(super) fn is_over(tier: Tier, slot: u64, now_ms: u64) -> bool {
+    times(tier, slot).end().saturating_add(SLACK_MS) < now_ms
 }
 
 /// The slots that `times` touch.

@@ -7,7 +7,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use shared::NodeId;
 use shared::history::{Batch, Durable, Kept, Tier};
 
-use super::bytes::{Bytes, put};
+use super::bytes::{Bytes, put, seal, unseal};
 use super::chunk::{self, Taken};
 use super::error::Fault;
 use super::index::{ChunkRef, Index, NodeIndex};
@@ -42,11 +42,11 @@ impl Boot {
         bytes.extend(self.name.as_bytes());
         put(self.last_ms, &mut bytes);
         self.spans.write(&mut bytes);
-        bytes
+        seal(&bytes)
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
-        let mut bytes = Bytes(bytes);
+        let mut bytes = Bytes(unseal(bytes)?);
         let node = bytes.small()?;
         let len = bytes.small()?;
         let name = std::str::from_utf8(bytes.take(len)?);
@@ -61,7 +61,7 @@ pub(super) struct Work<'t> {
     pub(super) pieces: Table<'t, PieceKey, &'static [u8]>,
     pub(super) segments: Table<'t, Key, &'static [u8]>,
     pub(super) meta: Table<'t, &'static str, &'static [u8]>,
-    nodes: Table<'t, u32, &'static str>,
+    nodes: Table<'t, u32, &'static [u8]>,
     pub(super) boots: Table<'t, u32, &'static [u8]>,
     pub(super) events: Table<'t, (u64, u32), &'static [u8]>,
     pub(super) facts: Table<'t, (u32, u64), &'static [u8]>,
@@ -114,7 +114,8 @@ impl<'t> Work<'t> {
             return Ok(number);
         }
         let number = self.index.ids.values().max().map_or(0, |last| last + 1);
-        self.nodes.insert(number, node.as_str())?;
+        let bytes = seal(&[&number.to_le_bytes(), node.as_str().as_bytes()].concat());
+        self.nodes.insert(number, bytes.as_slice())?;
         Arc::make_mut(&mut self.index.ids).insert(node.clone(), number);
         self.has_changed = true;
         Ok(number)
@@ -274,7 +275,7 @@ pub(super) fn followers(
     let mut on_disk = Vec::new();
     for (boot, chunk) in chunks.filter(|(_, chunk)| chunk.entry.max_seq > first) {
         let ChunkRef { key, total, entry } = chunk;
-        let source = Chunk { pieces, key, at: entry.at, len: entry.len, total };
+        let source = Chunk::new(pieces, key, &entry, total);
         match Taken::read(&source, entry.len as usize, boot, &[]) {
             Ok(taken) => on_disk.extend(taken.seqs.iter().copied().zip(taken.at_ms)),
             // What follows cannot be told where it is broken.

@@ -6,12 +6,15 @@ use shared::history::{Batch, Kept};
 use shared::wire::Reading;
 use shared::{Field, Sample};
 
-use super::{Naive, agree, ample, node};
+use super::{Naive, agree, alike, ample, node};
 use crate::history::{Extra, Store};
 
 /// Gauges and counters, neighbours and not, the first and the last.
-const FIELDS: [Field; 6] = [
+const FIELDS: [Field; 9] = [
     Field::Total,
+    Field::SlabReclaimable,
+    Field::SlabUnreclaimable,
+    Field::Slab,
     Field::Available,
     Field::SwappedIn,
     Field::CpuTotal,
@@ -74,6 +77,12 @@ impl Stretch {
             for (field, value) in FIELDS.into_iter().zip(values) {
                 sample.set(field, *value);
             }
+            // As the kernel makes it, most of the time.
+            if self.step < 3 {
+                let parts = [Field::SlabReclaimable, Field::SlabUnreclaimable];
+                let sum = parts.map(|part| sample.get(part).unwrap_or(0));
+                sample.set(Field::Slab, Some(sum[0].wrapping_add(sum[1])));
+            }
             let at_ms = offset_ms + uptime_us / 1000;
             readings.push(Kept { seq, reading: Reading { at_ms, uptime_us, sample } });
         }
@@ -96,7 +105,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn what_was_written_is_read_and_rolled_up_rightly(
         deeds in deeds(), recent in prop::collection::vec(stretch(), 0..3)
@@ -127,7 +136,7 @@ proptest! {
                     store = Store::open(&path, &ample()).unwrap();
                 }
             }
-            agree(&store, &naive, &[], &FIELDS);
+            alike(&store, &naive, &[], &FIELDS);
         }
         agree(&store, &naive, &recent, &FIELDS);
     }
