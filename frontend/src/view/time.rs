@@ -41,6 +41,10 @@ struct Bar {
     marks: RefCell<Vec<Mark>>,
     /// Where the pointer is over the rail, in pixels.
     over: Cell<Option<f64>>,
+    /// The theme's tones, and its colour for words.
+    ink: RefCell<(Vec<String>, String)>,
+    /// When it was painted: as often as there is something to see of it.
+    painted: Cell<u64>,
 }
 
 /// Brings the time bar to life.
@@ -57,6 +61,8 @@ pub(crate) fn add_time(page: &Element, store: Store) {
         told: part("time-told"),
         marks: RefCell::default(),
         over: Cell::new(None),
+        ink: RefCell::default(),
+        painted: Cell::new(0),
         root: root.clone(),
     });
     add_controls(&root, store);
@@ -65,6 +71,18 @@ pub(crate) fn add_time(page: &Element, store: Store) {
     add_gestures(&bar.rail, store, false, time, move |act| acted.act(&act));
     let pressed = bar.clone();
     on(&bar.rail, "keydown", move |event| pressed.press(&event));
+    let fresh = bar.clone();
+    follow(move || {
+        store.resized();
+        let tones = (0..TONES).map(|tone| token(&["--heat-", &tone.to_string()].concat()));
+        fresh.ink.replace((tones.collect(), token("--muted")));
+        fresh.painted.set(0);
+    });
+    let fresh = bar.clone();
+    follow(move || {
+        store.moved();
+        fresh.painted.set(0);
+    });
     follow(move || {
         store.moved();
         store.beat();
@@ -84,7 +102,10 @@ pub(crate) fn add_time(page: &Element, store: Store) {
         dress(&bar.root, &[class, opened].concat());
         if !is_absent {
             bar.tell();
-            bar.paint();
+            let now = store.live_ms() / Trace::STEP_MS;
+            if bar.painted.replace(now) != now {
+                bar.paint();
+            }
         }
     });
 }
@@ -285,8 +306,8 @@ impl Bar {
             }
             rows.iter().filter(|row| row.brief.is_some() || !row.trace.shares().is_empty()).count()
         });
-        let tones: Vec<String> =
-            (0..TONES).map(|tone| token(&["--heat-", &tone.to_string()].concat())).collect();
+        let ink = self.ink.borrow();
+        let (tones, muted) = (&ink.0, &ink.1);
         for (index, (share, known)) in steps.iter().enumerate().filter(|(_, step)| step.1 > 0) {
             let begin_ms = (first + index as u64) * step_ms;
             let (left, right) = (x(begin_ms), x(begin_ms + step_ms));
@@ -296,13 +317,12 @@ impl Bar {
             canvas.fill(&corners, &tones[tone(*share)]);
         }
         let most = (width / density / 96.0) as usize;
-        let muted = token("--muted");
         for (at_ms, word) in axis_marks(from_ms, to_ms, zone_ms(to_ms), most) {
             let x = x(at_ms);
-            canvas.line(&[(x, bottom), (x, bottom + 4.0 * density)], &muted, density);
+            canvas.line(&[(x, bottom), (x, bottom + 4.0 * density)], muted, density);
             if x > 24.0 * density && x < width - 24.0 * density {
                 let place = (x, bottom + 11.0 * density);
-                canvas.text(&word, place, Align::Middle, &muted, 12.0 * density);
+                canvas.text(&word, place, Align::Middle, muted, 12.0 * density);
             }
         }
         self.place_marks(from_ms, to_ms);
