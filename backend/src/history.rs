@@ -13,7 +13,7 @@
 //! * [`copy`]: a copy of it, while more is written; [`frames`] is that as bytes.
 //! * [`open`] and [`place`]: the file, its version, and what happens when the disk does not do as told.
 //! * [`segment`]: how chunks lie in the file; [`chunk`] is one of readings, [`grid`] one of buckets. Both
-//!   are a [`sheet`] of [`column`]s. [`tiers`] says which stretch of time is written as one.
+//!   are a [`sheet`] of [`column`]s; [`relate`] knows what need not be written. [`tiers`] says which stretch of time is written as one.
 
 mod bytes;
 pub mod cell;
@@ -31,6 +31,7 @@ mod open;
 mod place;
 pub mod query;
 pub mod reader;
+mod relate;
 mod retain;
 mod roll;
 mod segment;

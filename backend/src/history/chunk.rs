@@ -1,12 +1,16 @@
 //! A chunk of readings: one boot of one node, for up to an hour.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use shared::history::Kept;
 use shared::wire::Reading;
 use shared::{Field, Sample};
 
+use super::column;
 use super::error::Fault;
+use super::relate::{RELATIONS, Relation};
 use super::sheet::{Gaps, Sheet, SheetWriter, Source};
 
 const SEQ: u32 = 0;
@@ -16,25 +20,33 @@ const AT: u32 = 2;
 /// The first field; the others follow in the order of their ids.
 const FIELDS: u32 = 8;
 
-/// Fields that the kernel makes of two others: what is left of them is written, where it is the same in
-/// all rows, behind all fields.
-const SUMS: [(Field, [Field; 2]); 3] = [
-    (Field::Slab, [Field::SlabReclaimable, Field::SlabUnreclaimable]),
-    (Field::Active, [Field::ActiveFile, Field::ActiveAnon]),
-    (Field::Inactive, [Field::InactiveFile, Field::InactiveAnon]),
-];
-/// The first of what is left; the others follow in the order of their fields' ids.
+/// What is left of the field of the first of [`RELATIONS`]; the others follow in their order.
 const RESTS: u32 = 1024;
 
-/// What is left of `field` without the parts that the kernel makes it of, if that is always the same.
-fn rest(kept: &[Kept], field: Field) -> Option<u64> {
-    let (_, [a, b]) = SUMS.iter().find(|(sum, _)| *sum == field)?;
+/// What `relation` leaves of each row; `None` if a row does not know all of it.
+fn rests(kept: &[Kept], relation: &Relation) -> Option<Vec<u64>> {
     let rest = |kept: &Kept| {
         let sample = &kept.reading.sample;
-        Some(sample.get(field)?.wrapping_sub(sample.get(*a)?.wrapping_add(sample.get(*b)?)))
+        let sum = relation.sum(|field| Ok::<_, Infallible>(sample.get(field)));
+        let Ok(sum) = sum;
+        Some(sample.get(relation.field)?.wrapping_sub(sum?))
     };
-    let first = rest(kept.first()?)?;
-    kept.iter().all(|kept| rest(kept) == Some(first)).then_some(first)
+    kept.iter().map(rest).collect()
+}
+
+/// The relation by which `field` takes the fewest bytes, and what it leaves; `None` if it takes fewest
+/// as it is.
+fn related(kept: &[Kept], field: Field, values: &[Option<u64>]) -> Option<(usize, Vec<u64>)> {
+    let bytes = |values: &[u64]| {
+        let mut bytes = Vec::new();
+        column::write(values, &mut bytes);
+        bytes.len()
+    };
+    let of_field = RELATIONS.iter().enumerate().filter(|(_, relation)| relation.field == field);
+    let left = of_field.filter_map(|(n, relation)| Some((n, rests(kept, relation)?)));
+    let best = left.map(|(n, rests)| (bytes(&rests), n, rests)).min_by_key(|best| best.0)?;
+    let own: Vec<u64> = values.iter().copied().flatten().collect();
+    (best.0 < bytes(&own)).then_some((best.1, best.2))
 }
 
 /// Appends the chunk of `kept`, of which there must be one at least, in the order of their numbers.
@@ -44,17 +56,16 @@ pub(super) fn write(kept: &[Kept], out: &mut Vec<u8>) {
     sheet.push(SEQ, &column(|kept| kept.seq));
     sheet.push(UPTIME, &column(|kept| kept.reading.uptime_us));
     sheet.push(AT, &column(|kept| kept.reading.at_ms.wrapping_sub(kept.reading.uptime_us / 1000)));
-    let mut rests = Vec::new();
+    let mut left = BTreeMap::new();
     for &field in Field::ALL {
-        if let Some(rest) = rest(kept, field) {
-            rests.push((field, rest));
-            continue;
-        }
         let values: Vec<_> = kept.iter().map(|kept| kept.reading.sample.get(field)).collect();
-        sheet.push_known(FIELDS + field as u32, &values);
+        match related(kept, field, &values) {
+            Some((relation, rests)) => drop(left.insert(relation, rests)),
+            None => sheet.push_known(FIELDS + field as u32, &values),
+        }
     }
-    for (field, rest) in rests {
-        sheet.push(RESTS + field as u32, &vec![rest; kept.len()]);
+    for (relation, rests) in left {
+        sheet.push(RESTS + relation as u32, &rests);
     }
     sheet.finish(out);
 }
@@ -65,18 +76,24 @@ fn read<S: Source + ?Sized>(
     field: Field,
 ) -> Result<Option<(Vec<u64>, Gaps)>, Fault> {
     let written = sheet.read_known(FIELDS + field as u32)?;
-    let Some((_, parts)) = SUMS.iter().find(|(sum, _)| *sum == field && written.is_none()) else {
+    if written.is_some() {
         return Ok(written);
-    };
-    let Some(mut sum) = sheet.read(RESTS + field as u32, sheet.rows)? else { return Ok(None) };
-    for &part in parts {
-        let part = sheet.read(FIELDS + part as u32, sheet.rows)?;
-        let part = part.ok_or_else(|| Fault::broken("a part of a sum is missing"))?;
-        for (sum, part) in sum.iter_mut().zip(part) {
-            *sum = sum.wrapping_add(part);
-        }
     }
-    Ok(Some((sum, None)))
+    for (n, relation) in RELATIONS.iter().enumerate().filter(|(_, of)| of.field == field) {
+        let Some(mut values) = sheet.read(RESTS + n as u32, sheet.rows)? else { continue };
+        let part = |field| match read(sheet, field)? {
+            Some((part, None)) => Ok(part),
+            _ => Err(Fault::broken("a part of a sum is missing")),
+        };
+        for &field in relation.plus {
+            values.iter_mut().zip(part(field)?).for_each(|(v, part)| *v = v.wrapping_add(part));
+        }
+        for &field in relation.minus {
+            values.iter_mut().zip(part(field)?).for_each(|(v, part)| *v = v.wrapping_sub(part));
+        }
+        return Ok(Some((values, None)));
+    }
+    Ok(None)
 }
 
 /// One field of readings.

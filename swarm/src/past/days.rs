@@ -24,7 +24,7 @@ pub(super) struct Node {
     pub(super) id: NodeId,
     machine: Machine,
     chance: Chance,
-    booted_us: u64,
+    booted_ms: u64,
     from_ms: u64,
 }
 
@@ -36,9 +36,9 @@ impl Past {
                 start_ms(if number == 0 { days.hours.max(days.first) } else { days.hours });
             let seed = days.seed.wrapping_mul(1000) + u64::from(number);
             let mut chance = Chance::new(!seed);
-            let booted_us = (from_ms - UP_MS) * 1000 + chance.below(1_000_000);
+            let booted_ms = from_ms - UP_MS + chance.below(1000);
             let id = NodeId::from_host_name(&format!("pi-{:02}", number + 1));
-            Node { id, machine: Machine::new(seed), chance, booted_us, from_ms }
+            Node { id, machine: Machine::new(seed), chance, booted_ms, from_ms }
         };
         let nodes: Vec<Node> = (0..days.nodes).map(node).collect();
         let next_ms = nodes.iter().map(|node| node.from_ms).min().unwrap_or(days.until_ms);
@@ -68,9 +68,9 @@ impl Past {
             for &field in self.days.fields.all() {
                 sample.set(field, full.get(field));
             }
-            let at_us = now_ms * 1000 + node.chance.below(LATE_US);
-            let uptime_us = at_us - node.booted_us;
-            each(number, Reading { at_ms: at_us / 1000, uptime_us, sample });
+            let uptime_us = (now_ms - node.booted_ms) * 1000 + node.chance.below(LATE_US);
+            // As a head places them: by the node's own clock.
+            each(number, Reading { at_ms: node.booted_ms + uptime_us / 1000, uptime_us, sample });
         }
         Some(now_ms)
     }

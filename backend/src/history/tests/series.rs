@@ -7,11 +7,16 @@ use shared::wire::Reading;
 use shared::{Field, Sample};
 
 use super::{Naive, agree, alike, ample, node};
+use crate::history::relate::RELATIONS;
 use crate::history::{Extra, Store};
 
 /// Gauges and counters, neighbours and not, the first and the last.
-const FIELDS: [Field; 9] = [
+const FIELDS: [Field; 13] = [
     Field::Total,
+    Field::Free,
+    Field::Buffers,
+    Field::Cached,
+    Field::Shmem,
     Field::SlabReclaimable,
     Field::SlabUnreclaimable,
     Field::Slab,
@@ -79,9 +84,11 @@ impl Stretch {
             }
             // As the kernel makes it, most of the time.
             if self.step < 3 {
-                let parts = [Field::SlabReclaimable, Field::SlabUnreclaimable];
-                let sum = parts.map(|part| sample.get(part).unwrap_or(0));
-                sample.set(Field::Slab, Some(sum[0].wrapping_add(sum[1])));
+                for relation in RELATIONS {
+                    let known = |field| Ok::<_, ()>(sample.get(field));
+                    let sum = relation.sum(known).unwrap();
+                    sample.set(relation.field, sum.map(|sum| sum.wrapping_add(seq / 30)));
+                }
             }
             let at_ms = offset_ms + uptime_us / 1000;
             readings.push(Kept { seq, reading: Reading { at_ms, uptime_us, sample } });

@@ -142,7 +142,7 @@ fn a_changed_byte_is_noticed_where_it_matters() {
     let ask = Ask { node: &node, span: 0..u64::MAX, fields: &FIELDS, recent: &[] };
     let right = naive.readings(&ask);
     let (mut damaged, mut unharmed, mut random) = (0, 0, 1_u64);
-    for _ in 0..400 {
+    for _ in 0..1200 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let at = (random >> 33) as usize % whole.len();
         if whole[at] == 0 && random & 7 != 0 {
