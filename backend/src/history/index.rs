@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use redb::ReadableTable;
+use redb::{ReadTransaction, ReadableTable};
 use shared::NodeId;
 use shared::history::Tier;
 
+use super::bytes::unseal;
 use super::error::Fault;
-use super::segment::{self, Entry, Key, on_disk, tier_key, tier_of};
+use super::open::{BOOTS, META, NODES};
+use super::segment::{self, Entry, Key, SEGMENTS, on_disk, tier_key, tier_of};
 use super::tiers::ROLLED;
+use super::work::{Boot, EXTRA_BYTES, FLOORS};
 
 /// A chunk, and the segment that it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +86,49 @@ pub(super) struct Index {
     pub(super) floors: [u64; Tier::ALL.len()],
     /// Bytes of all that is no reading and no bucket.
     pub(super) extra_bytes: u64,
-    /// Directories that are not what was written.
+    /// Directories and boots that are not what was written.
     pub(super) damage: Vec<String>,
 }
 
 impl Index {
-    /// Reads all directories.
-    pub(super) fn load(
+    /// Reads what there is.
+    pub(super) fn read(tx: &ReadTransaction) -> Result<Self, Fault> {
+        let mut index = Self::default();
+        for entry in tx.open_table(NODES)?.iter()? {
+            let (number, bytes) = entry?;
+            let number = number.value();
+            let id = unseal(bytes.value())?.strip_prefix(&number.to_le_bytes());
+            let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
+            let id = id.and_then(|id| NodeId::try_from(id).ok());
+            let id = id.ok_or_else(|| Fault::broken(format!("node {number} has no id")))?;
+            Arc::make_mut(&mut index.ids).insert(id, number);
+        }
+        for entry in tx.open_table(BOOTS)?.iter()? {
+            let (number, bytes) = entry?;
+            let (node, name) = match Boot::read(bytes.value()) {
+                Ok(boot) => (boot.node, boot.name),
+                // Its readings are still there, and its number is taken.
+                Err(error) => {
+                    index.damage.push(format!("boot {}: {error}", number.value()));
+                    (u32::MAX, "damaged".into())
+                }
+            };
+            Arc::make_mut(&mut index.boots).insert(number.value(), (node, name));
+        }
+        let meta = tx.open_table(META)?;
+        if let Some(floors) = meta.get(FLOORS)? {
+            for (floor, bytes) in index.floors.iter_mut().zip(floors.value().chunks_exact(8)) {
+                *floor = bytes.try_into().map_or(0, u64::from_le_bytes);
+            }
+        }
+        if let Some(bytes) = meta.get(EXTRA_BYTES)? {
+            index.extra_bytes = bytes.value().try_into().map_or(0, u64::from_le_bytes);
+        }
+        index.read_directories(&tx.open_table(SEGMENTS)?)?;
+        Ok(index)
+    }
+
+    fn read_directories(
         &mut self,
         table: &impl ReadableTable<Key, &'static [u8]>,
     ) -> Result<(), Fault> {

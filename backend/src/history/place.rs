@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
+use super::open::REGION;
+
 /// Bytes that are set aside for a full disk: enough to write down that the oldest readings are gone.
 const RESERVE: usize = 1 << 20;
 
@@ -91,7 +93,10 @@ impl Bounded {
         most: u64,
         len: Arc<AtomicU64>,
     ) -> io::Result<Self> {
-        len.store(inner.len()?, Ordering::Relaxed);
+        let now = inner.len()?;
+        len.store(now, Ordering::Relaxed);
+        // One that is longer has to be written to before it can be made shorter.
+        let most = if now > most { now.saturating_add(2 * REGION) } else { most };
         Ok(Self { inner, most, len })
     }
 }
@@ -106,7 +111,7 @@ impl StorageBackend for Bounded {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if len > self.most && len > self.len.load(Ordering::Relaxed) {
+        if len > self.most {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         self.inner.set_len(len)?;

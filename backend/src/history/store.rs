@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use redb::{ReadTransaction, ReadableTable as _, WriteTransaction};
-use shared::NodeId;
+use redb::{ReadTransaction, WriteTransaction};
 use shared::history::{Batch, Durable, Event, FactsAt, Tier, UsageAt};
 
-use super::bytes::unseal;
 use super::error::{Fault, StoreError};
 use super::index::Index;
-use super::open::{self, BOOTS, META, NODES, Opened, guarded};
+use super::open::{self, BOOTS, Opened, guarded};
 use super::place::{FilePlace, Place};
 use super::reader::Reader;
-use super::segment::SEGMENTS;
-use super::work::{Boot, EXTRA_BYTES, FLOORS, Work};
+use super::work::{Boot, Work};
 
 /// Boots of a node that are told of at most.
 const MOST_BOOTS: usize = 4;
@@ -76,6 +73,8 @@ struct Shared {
     lost: Mutex<BTreeSet<Tier>>,
     /// Bytes of all there is at most, since the disk was full; `u64::MAX` as long as it is not.
     tight: AtomicU64,
+    /// Whether the file was made shorter since it was opened.
+    is_compacted: AtomicBool,
     now: RwLock<Option<Arc<Snapshot>>>,
 }
 
@@ -123,8 +122,10 @@ impl Store {
 
     fn closed(place: Box<dyn Place>, limits: Limits) -> Self {
         let (len, opened, now) = (Arc::default(), Mutex::default(), RwLock::default());
-        let (lost, tight) = (Mutex::default(), AtomicU64::new(u64::MAX));
-        Self { shared: Arc::new(Shared { place, limits, len, opened, lost, tight, now }) }
+        let (lost, tight, is_compacted) =
+            (Mutex::default(), AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        let shared = Shared { place, limits, len, opened, lost, tight, is_compacted, now };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Where it is.
@@ -194,7 +195,7 @@ impl Shared {
     }
 
     fn opened(&self, opened: &mut Option<Opened>, now: Opened) -> Result<(), Fault> {
-        let index = guarded(|| load(&now))?;
+        let index = guarded(|| Index::read(&now.begin_read()?))?;
         self.set_now(Some(self.snapshot_of(&now, index)?));
         *opened = Some(now);
         Ok(())
@@ -252,6 +253,7 @@ impl Shared {
         let done = self.write(opened, &mut append);
         match &done {
             Ok(_) => {
+                self.compact(opened);
                 untold().clear();
                 if self.place.reserve() {
                     self.tight.store(u64::MAX, Ordering::Relaxed);
@@ -269,6 +271,29 @@ impl Shared {
             }
         }
         done
+    }
+
+    /// Makes the file shorter, once, where it is longer than it may be: the limit was made less.
+    fn compact(&self, opened: &mut Option<Opened>) {
+        let Some(Opened::ToWrite(database)) = opened else { return };
+        let is_long = self.len.load(Ordering::Relaxed) > self.limits.max_bytes;
+        if !is_long || self.is_compacted.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let index = now.map(|now| now.index.clone()).unwrap_or_default();
+        self.set_now(None);
+        match guarded(|| Ok(database.compact()?)) {
+            // Somebody reads, and is not disturbed: it is left for the next time.
+            Err(Fault::Broken(_)) => {
+                let snapshot = opened.as_ref().and_then(|now| self.snapshot_of(now, index).ok());
+                self.set_now(snapshot);
+            }
+            done => {
+                self.is_compacted.store(done.is_ok(), Ordering::Relaxed);
+                self.reopen(opened).ok();
+            }
+        }
     }
 
     /// Removes some of the oldest readings. If even that fails, the next commit tries again.
@@ -333,37 +358,6 @@ fn fill(
     let lost = work.lost.iter().filter_map(begins).collect();
     let committed = Committed { durable, lost, damage: work.broken };
     Ok((committed, work.index, work.has_changed))
-}
-
-/// Reads what there is.
-fn load(opened: &Opened) -> Result<Index, Fault> {
-    let tx = opened.begin_read()?;
-    let mut index = Index::default();
-    for entry in tx.open_table(NODES)?.iter()? {
-        let (number, bytes) = entry?;
-        let number = number.value();
-        let id = unseal(bytes.value())?.strip_prefix(&number.to_le_bytes());
-        let id = id.and_then(|id| String::from_utf8(id.to_vec()).ok());
-        let id = id.and_then(|id| NodeId::try_from(id).ok());
-        let id = id.ok_or_else(|| Fault::broken(format!("node {number} has no id")))?;
-        Arc::make_mut(&mut index.ids).insert(id, number);
-    }
-    for entry in tx.open_table(BOOTS)?.iter()? {
-        let (number, bytes) = entry?;
-        let boot = Boot::read(bytes.value())?;
-        Arc::make_mut(&mut index.boots).insert(number.value(), (boot.node, boot.name));
-    }
-    let meta = tx.open_table(META)?;
-    if let Some(floors) = meta.get(FLOORS)? {
-        for (floor, bytes) in index.floors.iter_mut().zip(floors.value().chunks_exact(8)) {
-            *floor = bytes.try_into().map_or(0, u64::from_le_bytes);
-        }
-    }
-    if let Some(bytes) = meta.get(EXTRA_BYTES)? {
-        index.extra_bytes = bytes.value().try_into().map_or(0, u64::from_le_bytes);
-    }
-    index.load(&tx.open_table(SEGMENTS)?)?;
-    Ok(index)
 }
 
 fn durable(snapshot: &Snapshot) -> Result<Vec<Durable>, Fault> {

@@ -84,7 +84,9 @@ pub(super) struct Work<'t> {
 }
 
 impl<'t> Work<'t> {
-    pub(super) fn begin(tx: &'t WriteTransaction, index: Index) -> Result<Self, Fault> {
+    pub(super) fn begin(tx: &'t WriteTransaction, mut index: Index) -> Result<Self, Fault> {
+        // What was found broken when it was opened is told once.
+        let broken = std::mem::take(&mut index.damage);
         let numbers = index.boots.iter();
         let numbers = numbers.map(|(n, (node, name))| ((*node, name.clone()), *n)).collect();
         Ok(Self {
@@ -103,7 +105,7 @@ impl<'t> Work<'t> {
             fresh: BTreeMap::new(),
             late: BTreeSet::new(),
             has_changed: false,
-            broken: Vec::new(),
+            broken,
             lost: BTreeSet::new(),
         })
     }

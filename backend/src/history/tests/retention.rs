@@ -1,5 +1,6 @@
 //! What goes, and what must stay.
 
+use std::ops::ControlFlow::Continue;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -153,4 +154,33 @@ fn where_there_is_no_room_the_oldest_readings_go_and_the_file_does_not_grow() {
     let status = store.status(now_ms).unwrap();
     assert_eq!(status.bytes, disk.state().bytes.len() as u64);
     assert!(status.outlook.contains("not the"), "{}", status.outlook);
+}
+
+#[test]
+fn a_limit_that_is_made_less_makes_the_file_shorter() {
+    let disk = Disk::default();
+    let store = Store::open_at(Box::new(disk.clone()), &ample()).unwrap();
+    let mut now_ms = START_MS;
+    for _ in 0..22 {
+        now_ms += HOUR_MS;
+        store.commit([noise(now_ms)], &Extra::default(), now_ms).unwrap();
+    }
+    drop(store);
+    let limits = Limits { max_bytes: 16 << 20, keep: ample().keep };
+    let len = |disk: &Disk| disk.state().bytes.len() as u64;
+    assert!(len(&disk) > limits.max_bytes, "{}", len(&disk));
+    let store = Store::open_at(Box::new(disk.clone()), &limits).unwrap();
+    let reader = store.read().unwrap();
+    let done = store.commit([], &Extra::default(), now_ms).unwrap();
+    assert_eq!(done.lost.len(), 1);
+    // While somebody reads it waits, and what is read is as it was.
+    assert!(len(&disk) > limits.max_bytes && reader.check(&mut |_, _| Continue(())).is_ok());
+    assert!(reader.oldest_ms(Tier::Raw).unwrap() < Some(START_MS + HOUR_MS));
+    drop(reader);
+    store.commit([noise(now_ms + HOUR_MS)], &Extra::default(), now_ms + HOUR_MS).unwrap();
+    assert!(len(&disk) <= limits.max_bytes, "{}", len(&disk));
+    let (node, span) = (node(0), 0..u64::MAX);
+    let ask = Ask { node: &node, span, fields: &FIELDS[..1], recent: &[] };
+    let rows = rows(&store.read().unwrap(), &ask, Tier::TenSeconds, 10_000);
+    assert_eq!(rows.iter().map(|row| row.count).sum::<u32>(), 23 * 3600);
 }
