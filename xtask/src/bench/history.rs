@@ -160,6 +160,7 @@ fn of_headroom(headroom: &Path, swarm: &Path, scale: Scale) -> Result<(Found, Ve
     let (from, until) = (scale.until_ms - 24 * HOUR_MS, scale.until_ms);
     let month = scale.until_ms - scale.first * HOUR_MS;
     let fields = FIELDS.join(",");
+    client.wait_for("/api/v1/nodes/pi-02/history")?;
     let queries = [
         client.median(&[format!(
             "/api/v1/nodes/pi-02/history?from={from}&to={until}&step=1m&fields=available"

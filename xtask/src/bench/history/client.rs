@@ -44,6 +44,18 @@ impl Client {
         Ok(times[times.len() / 2])
     }
 
+    /// Waits until there is something at `path`: what serves may still be opening what it has.
+    pub(super) fn wait_for(&mut self, path: &str) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.get(path) {
+                Ok(_) => return Ok(()),
+                Err(error) if begun.elapsed() > LONGEST => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
     /// The body of what is at `path`.
     pub(super) fn get(&mut self, path: &str) -> Result<Vec<u8>> {
         let subject = format!("http://127.0.0.1:{}{path}", self.port);

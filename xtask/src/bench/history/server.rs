@@ -7,10 +7,6 @@ use crate::process::Guard;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// So long may a start take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What one of them is, and how it is started.
 pub(super) struct Kind {
@@ -80,13 +76,7 @@ impl Server {
         let subject = kind.program.to_owned();
         let child = command.spawn().map_err(|cause| Error::Io { subject, cause })?;
         let server = Self { child: Guard(child), dir: dir.join("data"), port };
-        let begun = Instant::now();
-        while Client::new(port).get(kind.ready).is_err() {
-            if begun.elapsed() > PATIENCE {
-                return Err(Error::say(format!("{} does not start", kind.name)));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        Client::new(port).wait_for(kind.ready)?;
         Ok(server)
     }
 
