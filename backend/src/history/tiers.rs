@@ -9,8 +9,10 @@ use shared::history::Tier;
 const RAW_SLOT_MS: u64 = 900_000;
 /// So many slots a chunk of readings may lie in.
 pub(super) const RAW_REACH: u64 = 4;
-/// Buckets of a slot of a coarser tier.
+/// Buckets of a slot of a coarser tier: enough to pack well…
 const BUCKETS: u64 = 720;
+/// …but of minutes fewer: what is not rolled up yet is made of finer buckets whenever a day is asked for.
+const MINUTES: u64 = 240;
 /// A slot is rolled up when it has been over for so long: what comes in time comes until then.
 const SLACK_MS: u64 = 900_000;
 
@@ -23,7 +25,11 @@ pub(super) type Times = RangeInclusive<u64>;
 
 /// How long a slot is, in ms.
 pub(super) fn slot_ms(tier: Tier) -> u64 {
-    if tier == Tier::Raw { RAW_SLOT_MS } else { BUCKETS * tier.step_ms() }
+    match tier {
+        Tier::Raw => RAW_SLOT_MS,
+        Tier::Minute => MINUTES * tier.step_ms(),
+        Tier::TenSeconds | Tier::TenMinutes | Tier::TwoHours => BUCKETS * tier.step_ms(),
+    }
 }
 
 /// When a slot begins.
