@@ -258,7 +258,12 @@ fn live(headroom: &Path, swarm: &Path) -> Result<Vec<Row>> {
     let scratch = Scratch::new("live")?;
     let dir = scratch.path().display().to_string();
     let tokens = swarm::tokens(headroom, scratch.path(), NODES)?;
-    let head = Program::start_with(headroom, &["--data-dir", &dir])?;
+    // What is kept in RAM must be there to be no write to a disk.
+    let in_ram = Path::new("/dev/shm").join(format!("headroom-{}", std::process::id()));
+    let in_ram = in_ram.display().to_string();
+    let head = Program::start_with(headroom, &["--data-dir", &dir, "--runtime-dir", &in_ram])?;
+    // A new file is no part of a day.
+    Client::new(head.port).wait_for("/api/v1/history")?;
     let begun = program::written(head.pid())?;
     let mut load = Command::new(swarm);
     load.args(["--head", &format!("http://127.0.0.1:{}", head.port), "--json", "--tokens"]);
@@ -267,6 +272,8 @@ fn live(headroom: &Path, swarm: &Path) -> Result<Vec<Row>> {
     let written = program::written(head.pid())? - begun;
     let day_mb = written as f64 / 1e6 * 86_400.0 / LIVE_S as f64;
     let resident_kib = head.resident_kib()?;
+    drop(head);
+    crate::files::remove_dir(Path::new(&in_ram))?;
     Ok(vec![
         Row::new(
             "whole table, live: written, by the day",
