@@ -314,8 +314,8 @@ impl Fleet {
     /// The same, packed.
     #[must_use]
     pub fn past(&self, number: u32) -> NodePast {
-        let period_ms = self.node(number).map_or(0, |node| node.state().period_ms);
-        let mut window = Window::of_period(period_ms.into());
+        // What is held is one for each second of the node's clock at most: nothing is left out again.
+        let mut window = Window::default();
         self.readings(number).for_each(|reading| window.push(reading));
         NodePast { node: number, past: window.pack() }
     }

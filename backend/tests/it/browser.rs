@@ -328,6 +328,7 @@ fn memory_of_the_page_does_not_grow() {
         let before = run_to(WARM).await;
         let after = run_to(WARM + TICKS).await;
         say(format_args!("wasm memory: {before} bytes, after {TICKS} more ticks {after} bytes"));
-        assert_eq!(before, after);
+        // A page of WebAssembly, by which memory grows, may be due just then; a leak takes one after another.
+        assert!(after <= before + 65_536, "{before} to {after}");
     });
 }
