@@ -11,6 +11,7 @@
 //! * `keeping`: what waits for disk besides readings: `log` is what happened, `story` what of one node
 //!   was told so. `unsaved` are the readings of one boot that wait, `past` those that are there.
 //! * [`feed`]: those who follow, and what they are told; `news` is what is new for them.
+//! * `sign`: a node in few words, for those who place work and those who watch for harm.
 //! * `links`: the ways back to the agents; `refusal` is why one is closed.
 
 mod bounds;
@@ -27,6 +28,7 @@ mod past;
 mod record;
 mod refusal;
 mod report;
+mod sign;
 mod spans;
 mod story;
 mod unsaved;
@@ -35,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::NodeId;
+use shared::black_box::BoxAt;
 use shared::history::{Event, EventKind};
 use shared::run::Span;
 use shared::usage::Usage;
@@ -53,6 +56,7 @@ use links::Links;
 pub use links::{AgentLink, NotTaken};
 use news::Outlook;
 use report::Report;
+pub use sign::{Shown, Sign};
 pub use story::found_in;
 pub use unsaved::PackedBatch;
 
@@ -92,6 +96,9 @@ enum Command {
     Usage(NodeId, oneshot::Sender<Usage>),
     Unsaved(NodeId, oneshot::Sender<Vec<PackedBatch>>),
     Events(oneshot::Sender<Vec<Event>>),
+    Signs(u64, oneshot::Sender<AsOf<Vec<Sign>>>),
+    Boxes(oneshot::Sender<Vec<BoxAt>>),
+    Tell(Event),
     Happened(EventKind, String),
     Give(oneshot::Sender<Pending>),
     Saved,
@@ -227,6 +234,13 @@ impl State {
             Command::Events(answer) => {
                 answer.send(self.fleet.events()).ok();
             }
+            Command::Signs(over_ms, answer) => {
+                answer.send(AsOf { now_ms, of: self.fleet.signs(over_ms, now_ms) }).ok();
+            }
+            Command::Boxes(answer) => {
+                answer.send(self.fleet.take_boxes()).ok();
+            }
+            Command::Tell(event) => self.fleet.tell_event(event, now_ms),
             Command::Happened(kind, text) => self.fleet.tell_of_head(kind, text, now_ms),
             Command::Give(answer) => {
                 answer.send(self.fleet.give(now_ms)).ok();

@@ -9,6 +9,9 @@
 //! * [`head`]: the task that owns the fleet. Knows no HTTP, and is told the time.
 //! * [`history`]: the past, on disk. Knows readings and nothing of how they came.
 //! * [`keeper`]: writes what the head holds to history, and tells it what is durable.
+//! * [`alerts`]: watches for harm, and keeps incidents.
+//! * [`notify`]: tells people of them.
+//! * [`holds`]: memory that is spoken for.
 //! * [`web`]: serves what the head knows. Never reads a node.
 //! * [`free`]: `headroom free`.
 //! * [`explain`]: `headroom explain`.
@@ -30,6 +33,7 @@
 //! it over the channel that all agents use.
 
 pub mod agent;
+pub mod alerts;
 pub mod announce;
 pub mod ask;
 pub mod clock;
@@ -41,7 +45,9 @@ pub mod free;
 pub mod head;
 pub mod here;
 pub mod history;
+pub mod holds;
 pub mod keeper;
+pub mod notify;
 pub mod past;
 pub mod probe;
 pub mod secrets;

@@ -10,13 +10,16 @@ use actix_web::rt;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::agent::{Agent, JournalPlace};
+use crate::alerts::Alerts;
 use crate::announce::Announcement;
 use crate::clock::{WallClock, unix_ms};
 use crate::config::Config;
 use crate::error::{Error, tell};
 use crate::head::Head;
 use crate::head::fleet::Expected;
+use crate::holds::Holds;
 use crate::keeper::{Archive, Keeper};
+use crate::notify::Notifier;
 use crate::probe::Probe;
 use crate::tls::Fingerprint;
 use crate::tokens::{Issued, Tokens};
@@ -41,6 +44,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let entrance = entrance::open(config, address)?;
     let tokens = Tokens::open(&config.data_dir)?;
     let viewers = Viewers::open(&config.data_dir)?;
+    let alerts = Alerts::open(&config.data_dir)?;
+    let holds = Holds::open(&config.data_dir)?;
     rt::System::new().block_on(async {
         let clock = WallClock::start();
         let unsaved = config.history.is_some().then_some(UNSAVED);
@@ -66,8 +71,16 @@ pub fn run(config: &Config) -> Result<(), Error> {
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
         rt::spawn(viewers.clone().keep_up());
         let viewer_timeout = config.viewer_timeout;
-        let state =
-            State { head: head.clone(), archive, tokens, viewers: viewers.clone(), viewer_timeout };
+        let state = State {
+            head: head.clone(),
+            archive,
+            alerts,
+            notifier: Notifier::default(),
+            holds,
+            tokens,
+            viewers: viewers.clone(),
+            viewer_timeout,
+        };
         let server = web::server(listener, state, entrance.clone()).map_err(Error::Server)?;
         let handle = server.handle();
         let serving = rt::spawn(server);

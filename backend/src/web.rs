@@ -30,8 +30,11 @@ use rustls::ServerConfig;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::alerts::Alerts;
 use crate::head::Head;
+use crate::holds::Holds;
 use crate::keeper::Archive;
+use crate::notify::Notifier;
 use crate::tls::Fingerprint;
 use crate::tokens::Tokens;
 use crate::viewers::Viewers;
@@ -45,6 +48,12 @@ pub struct State {
     pub head: Head,
     /// The past.
     pub archive: Archive,
+    /// Incidents and rules.
+    pub alerts: Alerts,
+    /// Who is told of them.
+    pub notifier: Notifier,
+    /// Memory that is spoken for.
+    pub holds: Holds,
     /// Who may report.
     pub tokens: Tokens,
     /// Who may look.

@@ -8,7 +8,6 @@
 //! * [`route`]: addresses. Pure.
 //! * [`time`]: when is looked at, and what is known of it. Pure.
 //! * [`status`]: how current that is, in words. Pure.
-//! * [`chart`]: the timeline's geometry and drawing, for any surface. Pure.
 //! * `net`: the only module that touches the network.
 //! * `store`: the state as signals, for the views.
 //! * `view`: what is shown. Reads the store, never the network.
@@ -17,7 +16,6 @@
 //! What is pure also compiles natively, and is tested there.
 
 pub mod access;
-pub mod chart;
 pub mod fleet;
 pub mod route;
 pub mod state;

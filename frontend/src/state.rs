@@ -68,7 +68,8 @@ impl Fleet {
             | FeedMessage::Delta(_)
             | FeedMessage::Window(_)
             | FeedMessage::Standings(_)
-            | FeedMessage::Events(_) => Outcome::default(),
+            | FeedMessage::Events(_)
+            | FeedMessage::Forecasts(_) => Outcome::default(),
         }
     }
 

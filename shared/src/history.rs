@@ -177,6 +177,10 @@ pub enum EventKind {
     HistoryTrouble,
     /// History is written again.
     HistoryOver,
+    /// Something harms.
+    Incident,
+    /// It harms no longer.
+    IncidentOver,
 }
 
 /// The past of one node, as programs are told it.

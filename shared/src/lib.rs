@@ -19,15 +19,25 @@
 //! * [`usage`]: who has the memory: processes and control groups.
 //! * [`survey`]: what is looked at once a minute: board, swap areas, findings.
 //! * [`wire`]: the messages, and their two encodings.
+//! * [`forecast`]: when what is available runs out.
+//! * [`fit`]: where the next job fits.
+//! * [`alert`]: what harms, and what is told of it.
+//! * [`black_box`]: what a node reports when it ran out of memory.
+//! * [`chart`]: the timeline's geometry, and how it is drawn on any surface.
 //! * [`units`]: bytes and ratios as text.
 //! * [`backoff`]: how long to wait before trying again.
 //!
 //! Nothing here does I/O or reads a clock, and all of it compiles to WebAssembly.
 
+pub mod alert;
 pub mod backoff;
+pub mod black_box;
 pub mod breakdown;
+pub mod chart;
 pub mod explain;
 pub mod field;
+pub mod fit;
+pub mod forecast;
 pub mod history;
 pub mod memory;
 pub mod node;

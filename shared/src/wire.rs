@@ -15,6 +15,7 @@ mod decode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::forecast::Forecast;
 use crate::history::Event;
 use crate::overview::{Briefs, NodeStanding, Roster};
 use crate::survey::Survey;
@@ -114,6 +115,9 @@ pub enum FeedMessage {
     Standings(Vec<NodeStanding>),
     /// What happened, to everybody: when it happens, or when it is known.
     Events(Vec<Event>),
+    /// What is foreseen of nodes, to those who follow an overview: after a roster of all of which anything
+    /// is, and those of which it changed.
+    Forecasts(Vec<NodeForecast>),
 }
 
 /// See [`FeedMessage::Snapshot`].
@@ -200,6 +204,15 @@ pub struct NodePast {
     pub past: Packed,
 }
 
+/// See [`FeedMessage::Forecasts`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeForecast {
+    /// The node's number; see [`NodeState::node`].
+    pub node: u32,
+    /// What is foreseen; `None` is nothing any more.
+    pub forecast: Option<Forecast>,
+}
+
 /// How long a look lasts, in ms: who goes on looking asks again before.
 pub const LOOK_MS: u32 = 10_000;
 
@@ -257,6 +270,7 @@ impl Message for FeedMessage {
         "trouble",
         "standings",
         "events",
+        "forecasts",
     ];
 }
 
@@ -266,8 +280,17 @@ impl Message for FeedRequest {
 
 impl Message for AgentMessage {
     const KINDS: &[&str] = &[
-        "hello", "readings", "trouble", "survey", "usage", "next", "run", "clock", "labels",
+        "hello",
+        "readings",
+        "trouble",
+        "survey",
+        "usage",
+        "next",
+        "run",
+        "clock",
+        "labels",
         "thinned",
+        "black_box",
     ];
 }
 

@@ -1,5 +1,6 @@
 //! How long the texts and lists of an agent may be. They come from afar: what is longer is cut.
 
+use shared::black_box::{BlackBox, MOST_KILLED, MOST_RANKED, MOST_RANKINGS};
 use shared::overview::Label;
 use shared::survey::Survey;
 use shared::usage::Usage;
@@ -81,4 +82,18 @@ pub(super) fn usage(usage: &mut Usage) {
         cut(&mut group.kind, MOST_NAME);
     }
     usage.no_groups.iter_mut().for_each(|text| cut(text, MOST_SENTENCE));
+}
+
+pub(super) fn black_box(what: &mut BlackBox) {
+    what.killed.truncate(MOST_KILLED);
+    what.rankings.truncate(MOST_RANKINGS);
+    for killed in &mut what.killed {
+        cut(&mut killed.name, MOST_NAME);
+        killed.group.iter_mut().for_each(|group| cut(group, MOST_SENTENCE));
+    }
+    for ranking in &mut what.rankings {
+        ranking.rows.truncate(MOST_RANKED);
+        ranking.rows.iter_mut().for_each(|row| cut(&mut row.name, MOST_NAME));
+    }
+    what.note.iter_mut().for_each(|text| cut(text, MOST_SENTENCE));
 }

@@ -1,5 +1,6 @@
 //! Every node of the cluster, and what agents report of it. Does no I/O, and is told the time.
 
+mod boxes;
 mod keeping;
 mod telling;
 
@@ -22,6 +23,7 @@ use super::news::News;
 use super::node::Node;
 use super::refusal::Refusal;
 use super::report::Report;
+use boxes::Boxes;
 use telling::Before;
 
 /// Nodes at most.
@@ -91,6 +93,8 @@ pub struct Fleet {
     pub(super) keeping: Keeping,
     /// Nodes that are gone, until that is told.
     leaving: BTreeSet<u32>,
+    /// Black boxes that nobody has taken yet.
+    boxes: Boxes,
 }
 
 impl Fleet {
@@ -159,6 +163,7 @@ impl Fleet {
                     self.keeping.note_facts(number, now_ms);
                 }
             }
+            AgentMessage::BlackBox(black_box) => self.take_box(number, *black_box, now_ms),
             AgentMessage::Thinned(thinned) => {
                 if node.set_thinned(thinned) {
                     self.news.surveyed.insert(number);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use shared::NodeId;
+use shared::black_box::BoxAt;
 use shared::history::{Batch, Event, EventKind};
 use shared::usage::Usage;
 use shared::wire::{Encoding, FeedRequest};
@@ -10,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::feed::{FollowerId, Following, View};
 use super::fleet::{Expected, NodeDetail, Numbered};
-use super::{AgentLink, AsOf, Command, HeadGone, Known, PackedBatch, Pending};
+use super::{AgentLink, AsOf, Command, HeadGone, Known, PackedBatch, Pending, Sign};
 
 /// See the module. Clones lead to the same head.
 #[derive(Clone)]
@@ -93,6 +94,22 @@ impl Head {
     /// Something happened to the head itself; the text is a sentence for people.
     pub async fn happened(&self, kind: EventKind, text: String) -> Result<(), HeadGone> {
         self.send(Command::Happened(kind, text)).await
+    }
+
+    /// What every node shows of itself, in the order they joined; floors are of the last `over_ms`, an
+    /// hour at most.
+    pub async fn signs(&self, over_ms: u64) -> Result<AsOf<Vec<Sign>>, HeadGone> {
+        self.ask(|answer| Command::Signs(over_ms, answer)).await
+    }
+
+    /// The black boxes that came since this was asked last.
+    pub async fn boxes(&self) -> Result<Vec<BoxAt>, HeadGone> {
+        self.ask(Command::Boxes).await
+    }
+
+    /// Something happened, to a node or to the head, that the head did not see itself.
+    pub async fn tell(&self, event: Event) -> Result<(), HeadGone> {
+        self.send(Command::Tell(event)).await
     }
 
     /// All that is not on disk, to be written; what came until now. It stays here until

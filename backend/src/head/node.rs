@@ -219,6 +219,11 @@ impl Node {
         })
     }
 
+    /// How far its wall clock is ahead of the head's, in ms.
+    pub(super) fn clock_ahead_ms(&self) -> Option<i64> {
+        self.clock_ahead_ms
+    }
+
     /// What its agent found on it, if it said so.
     pub(super) fn found(&self) -> Option<&[Finding]> {
         self.survey.as_deref().map(|survey| survey.findings.as_slice())

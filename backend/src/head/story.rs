@@ -31,6 +31,8 @@ pub(super) struct Story {
     /// Programs that were killed for want of memory since it booted: when the head first heard of
     /// this boot, and the most it heard of.
     oom_kills: Option<(u64, u64)>,
+    /// Programs that were killed for want of memory since this head knows it.
+    killed: u64,
 }
 
 impl Story {
@@ -101,7 +103,13 @@ impl Story {
                 self.oom_kills = Some((first, most.max(kills)));
             }
         }
+        self.killed += rise.map_or(0, |(_, count)| count);
         rise
+    }
+
+    /// Programs that were killed for want of memory since this head knows it, each counted once.
+    pub(super) fn killed(&self) -> u64 {
+        self.killed
     }
 
     /// The head's clock was set by so many ms.

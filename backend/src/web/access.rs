@@ -3,7 +3,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, web};
 
@@ -13,7 +13,8 @@ use super::{State, error};
 /// What everybody may ask: each of them says itself what it tells to whom. Agents show a token.
 const OPEN: [&str; 5] =
     ["/healthz", "/api/v1/agent", "/api/v1/login", "/api/v1/logout", "/api/v1/session"];
-/// Where things are changed, and secrets made: for those who signed in, whatever others may read.
+/// Where secrets are made: for those who signed in, as whatever changes anything, whatever others may
+/// read.
 const CLOSED: &str = "/api/v1/tokens";
 
 /// Refuses who may not ask for what they ask for.
@@ -23,7 +24,7 @@ pub(super) async fn check(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let client = request.extensions().get::<Client>().copied();
-    if client.is_some_and(|client| may(&client, request.path())) {
+    if client.is_some_and(|client| may(&client, request.method(), request.path())) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
     let message = if state.viewers.has_password() {
@@ -36,12 +37,13 @@ pub(super) async fn check(
     Ok(request.into_response(refusal).map_into_right_body())
 }
 
-fn may(client: &Client, path: &str) -> bool {
-    let is_of_page = !path.starts_with("/api/") && path != "/metrics";
-    if is_of_page || OPEN.contains(&path) {
+fn may(client: &Client, method: &Method, path: &str) -> bool {
+    let tells = path.starts_with("/api/") || path == "/metrics" || path.starts_with("/incidents/");
+    if !tells || OPEN.contains(&path) {
         return true;
     }
-    client.right >= if path.starts_with(CLOSED) { Right::Change } else { Right::Read }
+    let changes = path.starts_with(CLOSED) || !method.is_safe();
+    client.right >= if changes { Right::Change } else { Right::Read }
 }
 
 #[cfg(test)]
@@ -69,10 +71,20 @@ mod tests {
             ("/api/v1/agent/", [false, true, true]),
             ("/api/v2/anything", [false, true, true]),
             ("/metrics", [false, true, true]),
+            ("/incidents/7", [false, true, true]),
             ("/api/v1/tokens", [false, false, true]),
             ("/api/v1/tokens/pi-5", [false, false, true]),
         ] {
-            assert_eq!(everybody.map(|who| may(&who, path)), allowed, "{path}");
+            assert_eq!(everybody.map(|who| may(&who, &Method::GET, path)), allowed, "{path}");
+        }
+        for (method, path) in
+            [(Method::POST, "/api/v1/holds"), (Method::DELETE, "/api/v1/alerts/rules")]
+        {
+            assert_eq!(
+                everybody.map(|who| may(&who, &method, path)),
+                [false, false, true],
+                "{path}"
+            );
         }
     }
 }

@@ -10,11 +10,11 @@ use shared::memory::Available;
 use shared::wire::{FeedRequest, LOOK_MS};
 
 use super::{Store, now_ms};
-use crate::chart::compare::Value;
-use crate::chart::scale::{Point, runs, runs_of};
 use crate::fleet::row::slots;
 use crate::state::Readout;
 use crate::time::course::Row;
+use shared::chart::compare::Value;
+use shared::chart::scale::{Point, runs, runs_of};
 
 /// Between two requests for who has the memory, in ms: well before a look ends.
 const ASK_MS: u64 = LOOK_MS as u64 / 3;

@@ -1,8 +1,8 @@
 //! What charts draw of the past: readings or buckets of a range, to which the newest are added.
 
 use shared::Field;
+use shared::chart::scale::Row;
 use shared::history::Stretch;
-use shared::wire::Reading;
 
 /// Additions, before all is asked for anew.
 const MOST_PIECES: usize = 50;
@@ -21,9 +21,6 @@ pub struct Course {
     /// When each answer begins, and what it brought; a later one takes the place of what was there.
     pieces: Vec<(u64, Vec<Stretch>)>,
 }
-
-/// A reading, and the least and the most that was available during its bucket.
-pub type Row = (Reading, Option<(u64, u64)>);
 
 /// What is still to be asked for: from when to when, in ms.
 pub type Need = (u64, u64);
@@ -98,6 +95,7 @@ fn rows(stretch: &Stretch) -> impl Iterator<Item = Row> + '_ {
 mod tests {
     use super::*;
     use shared::Sample;
+    use shared::wire::Reading;
 
     fn stretch(id: &str, times: &[u64]) -> Stretch {
         let reading = |&at_ms: &u64| {

@@ -3,7 +3,7 @@
 use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
-use crate::chart::timeline::{Align, Place, Surface};
+use shared::chart::timeline::{Align, Place, Surface};
 
 /// The drawing side of a canvas. What fails on it leaves a hole in the picture, and nothing else.
 pub(crate) struct Canvas(CanvasRenderingContext2d);

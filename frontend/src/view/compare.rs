@@ -14,10 +14,10 @@ use super::fleet::add_share;
 use super::frame::{Frame, period};
 use super::paint::{density, fit, token};
 use super::timeline::palette;
-use crate::chart::compare::{Line, draw};
-use crate::chart::scale::Axis;
 use crate::route::{Place, Route};
 use crate::store::Store;
+use shared::chart::compare::{Line, draw};
+use shared::chart::scale::Axis;
 
 struct Compare {
     store: Store,

@@ -10,11 +10,11 @@ use shared::units::{fixed, span};
 use super::dom::{find, style};
 use super::gesture::{Act, add_gestures};
 use super::paint::density;
-use crate::chart::scale::Axis;
-use crate::chart::timeline::Period;
 use crate::store::{Store, zone_ms};
 use crate::time::calendar::marks;
 use crate::time::span_words;
+use shared::chart::scale::Axis;
+use shared::chart::timeline::Period;
 
 /// Pixels that a word under a chart takes.
 const WORD_PX: f64 = 88.0;

@@ -17,11 +17,11 @@ use super::dom::{add, add_text, find, follow, on, put, set, show, stamp, style};
 use super::go::{go, is_on_control, key_of};
 use super::line::words;
 use super::paint::{density, fit, rgb, token};
-use crate::chart::timeline::{Align, Surface as _};
 use crate::fleet::heat::{Layout, TONE_WORDS, TONES, tone};
 use crate::fleet::row::{Row, slots};
 use crate::route::{Place, Route};
 use crate::store::{Entry, Store};
+use shared::chart::timeline::{Align, Surface as _};
 
 struct Heat {
     store: Store,

@@ -12,10 +12,10 @@ use shared::units::{fixed, human, percent, span};
 use super::canvas::Canvas;
 use super::dom::{Spot, find, follow, on, set, stamp};
 use super::paint::{density, fit, token};
-use crate::chart::timeline::Surface as _;
 use crate::fleet::row::{Row, slots};
 use crate::route::{Place, Route};
 use crate::store::Store;
+use shared::chart::timeline::Surface as _;
 
 /// Colours and size of sparklines, asked for once for all lines.
 #[derive(Default)]

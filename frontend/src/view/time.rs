@@ -14,7 +14,6 @@ use super::gesture::{Act, add_gestures};
 use super::go::key_of;
 use super::paint::{density, fit, token};
 use super::play::add_controls;
-use crate::chart::timeline::{Align, Surface as _};
 use crate::fleet::heat::{TONES, tone};
 use crate::fleet::row::slots;
 use crate::status::Kind;
@@ -23,6 +22,7 @@ use crate::time::calendar::marks as axis_marks;
 use crate::time::marks::{Mark, marks};
 use crate::time::span_words;
 use crate::time::step::{finest, words};
+use shared::chart::timeline::{Align, Surface as _};
 
 /// The strip of the rail, in pixels from its top.
 const STRIP: (f64, f64) = (10.0, 32.0);

@@ -11,9 +11,9 @@ use super::canvas::Canvas as Surface;
 use super::dom::{find, follow, on, set, show};
 use super::frame::{Frame, period};
 use super::paint::{density, fit, token};
-use crate::chart::scale::{Axis, Point, step};
-use crate::chart::timeline::{Palette, draw};
 use crate::store::{Node, Store};
+use shared::chart::scale::{Axis, Point, step};
+use shared::chart::timeline::{Palette, draw};
 
 /// What was drawn last: what the pointer is over.
 #[derive(Default)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
 use super::{LOOK_MS, PROTOCOL};
+use crate::black_box::BlackBox;
 use crate::overview::Label;
 use crate::run::{Next, Run, Span};
 use crate::survey::Survey;
@@ -35,6 +36,8 @@ pub enum AgentMessage {
     /// What the agent had to drop while the head was away, since the agent started: a total, told
     /// again when it has grown.
     Thinned(Thinned),
+    /// Programs were killed for want of memory, or wait for it: the last two minutes.
+    BlackBox(Box<BlackBox>),
 }
 
 /// What the head asks of an agent.

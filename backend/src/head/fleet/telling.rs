@@ -215,6 +215,11 @@ impl Fleet {
         self.keeping.log.note(event, now_ms);
     }
 
+    /// Something happened that the head did not see itself.
+    pub(in crate::head) fn tell_event(&mut self, event: shared::history::Event, now_ms: u64) {
+        self.keeping.log.note(event, now_ms);
+    }
+
     /// Records a sweep over a node, now and then.
     pub(in crate::head) fn note_usage(&mut self, number: u32, usage: &Usage, now_ms: u64) {
         if let Some(node) = self.nodes.get_mut(&number) {

@@ -1,11 +1,14 @@
 //! Where readings stand on the timeline.
 
-use shared::breakdown::{Breakdown, Part};
-use shared::memory::Split;
-use shared::window::{CAPACITY, Window};
-use shared::{Field, NodeFacts};
+use crate::breakdown::{Breakdown, Part};
+use crate::memory::Split;
+use crate::window::{CAPACITY, Window};
+use crate::{Field, NodeFacts};
 
-use crate::time::course::Row;
+use crate::wire::Reading;
+
+/// A reading, and the least and the most that was available during its bucket.
+pub type Row = (Reading, Option<(u64, u64)>);
 
 /// One reading on the timeline.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -142,9 +145,8 @@ pub fn ticks(total: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::Sample;
-    use shared::window::SPAN_MS;
-    use shared::wire::Reading;
+    use crate::Sample;
+    use crate::window::SPAN_MS;
 
     fn window(times: &[u64]) -> Window {
         let reading = |&at_ms: &u64| {

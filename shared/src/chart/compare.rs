@@ -1,6 +1,6 @@
 //! Draws what was available on several nodes on one time axis and one scale.
 
-use shared::units::human;
+use crate::units::human;
 
 use super::scale::{Axis, ticks};
 use super::timeline::{Align, Palette, Period, Place, Surface, words};

@@ -1,7 +1,7 @@
 //! Draws a node's memory over time on any surface.
 
-use shared::units::human;
-use shared::window::SPAN_MS;
+use crate::units::human;
+use crate::window::SPAN_MS;
 
 use super::scale::{Axis, Point, ticks};
 
@@ -177,7 +177,7 @@ pub(super) fn words(
 pub(super) mod tests {
     use super::*;
     use crate::chart::svg::Svg;
-    use shared::memory::Split;
+    use crate::memory::Split;
 
     /// Colours that say what they are for.
     pub(in crate::chart) fn palette() -> Palette {

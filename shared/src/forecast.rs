@@ -1,0 +1,52 @@
+//! When what is available of a node's memory runs out, if it goes on as it does.
+
+use serde::{Deserialize, Serialize};
+
+/// What is foreseen of one node. There is none while nothing is lost steadily.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// When nothing is available any more, by the head's clock: ms since 1970.
+    pub out_ms: u64,
+    /// Bytes that are lost in an hour.
+    pub lost_per_hour: u64,
+    /// How long that has been so, in ms.
+    pub over_ms: u64,
+    /// How far it can be relied on.
+    pub quality: Quality,
+    /// Processes that grow steadily, the fastest first; empty until that is known.
+    pub suspects: Vec<Suspect>,
+}
+
+/// How far a forecast can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quality {
+    /// It may well be otherwise: what is lost is lost unevenly.
+    Fair,
+    /// It is lost evenly, and over every span that was looked at alike.
+    Good,
+}
+
+impl Quality {
+    /// Its name: `fair`, `good`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fair => "fair",
+            Self::Good => "good",
+        }
+    }
+}
+
+/// A process that grows steadily.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// Its number.
+    pub pid: u32,
+    /// The name it gives itself.
+    pub name: String,
+    /// What it holds now, in bytes.
+    pub bytes: u64,
+    /// Bytes by which it grows in an hour.
+    pub per_hour: u64,
+}
