@@ -38,9 +38,15 @@ mod linux {
     /// The probe reads no more of /proc/stat, and asks for no more of others at once.
     const STAT_BYTES: usize = 512;
     const STEP: usize = 16 * 1024;
-    /// What is looked up with every sixtieth reading, or only where it limits this process.
-    const RARE: [Source; 4] =
-        [Source::Zoneinfo, Source::Sysctl, Source::OwnGroups, Source::Mountinfo];
+    /// What is looked up with every sixtieth reading, or only where it limits this process, or beside
+    /// the probe.
+    const RARE: [Source; 5] = [
+        Source::Zoneinfo,
+        Source::Sysctl,
+        Source::OwnGroups,
+        Source::Mountinfo,
+        Source::OwnProcess,
+    ];
 
     /// An open file, and how much of it the probe reads at most.
     struct Bare {

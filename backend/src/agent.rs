@@ -1,9 +1,10 @@
 //! Reads its node once a period and reports it; looks around once a minute; sweeps over processes and
-//! control groups for as long as the head asks for it.
+//! control groups for as long as the head asks for it; ranks processes now and then for the black box.
 //!
 //! Readings are numbered and go into the outbox, and from there to the head through whichever link there
 //! is. They are taken on time whatever the link does, also while there is none.
 
+mod black_box;
 mod chores;
 pub mod command;
 mod journal;
@@ -17,15 +18,17 @@ use std::future::pending;
 use std::time::Duration;
 
 use shared::overview::Label;
-use shared::wire::{AgentMessage, AgentReading, Hello, PROTOCOL};
+use shared::wire::{AgentMessage, AgentReading, AgentRequest, Hello, PROTOCOL};
 use shared::{NodeFacts, NodeId, Sample};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::bill::Bill;
 use crate::clock;
 use crate::error::tell;
 use crate::probe::{Probe, Roots, host};
 use crate::secrets;
+use black_box::Recorder;
 use chores::Chores;
 use journal::Journal;
 use outbox::Outbox;
@@ -57,25 +60,24 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
     let period = Duration::from_millis(agent.period_ms.into());
     let facts = host::facts(&agent.roots);
     let mut probe = Probe::open(&agent.roots);
+    let mut bill = Bill::default();
     let mut chores = Chores::new(agent.roots.clone(), facts.clone());
+    let mut recorder = Recorder::new(&agent.roots, facts.page_size);
     let hello = hello(&agent, facts);
-    let mut heard = HashSet::new();
-    let mut last = Sample::EMPTY;
+    let (mut heard, mut last) = (HashSet::new(), Sample::EMPTY);
     // One that starts later in the same boot starts at a higher number: a period is longer than a
     // millisecond.
     let mut seq = clock::uptime_us() / 1000;
     let mut outbox = Outbox::default();
-    let mut journal = open_journal(&agent, &hello);
-    if let Some((_, readings)) = &mut journal {
-        for reading in readings.drain(..) {
+    let mut journal = open_journal(&agent, &hello).map(|(journal, readings)| {
+        for reading in readings {
             seq = seq.max(reading.seq);
             outbox.push(&reading);
         }
-    }
-    let mut journal = journal.map(|(journal, _)| journal);
+        journal
+    });
     let mut session: Option<Session<L>> = None;
-    let mut may_come = true;
-    let mut tick = Instant::now();
+    let (mut may_come, mut tick) = (true, Instant::now());
     while may_come || session.is_some() {
         let mut went = Ok(());
         tokio::select! {
@@ -83,18 +85,17 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
             () = sleep_until(tick) => {
                 let uptime_us = clock::uptime_us();
                 match probe.read() {
-                    Ok(taken) => {
+                    Ok(mut taken) => {
+                        bill.add_to(&mut taken.sample);
                         let complaints = taken.complaints.into_iter();
                         complaints.for_each(|complaint| complain(&mut heard, complaint));
                         seq += 1;
                         last = taken.sample.clone();
                         let reading = AgentReading { seq, uptime_us, sample: taken.sample };
                         outbox.push(&reading);
+                        recorder.see(&reading, &outbox);
                         if let Some(journal) = &mut journal {
-                            journal.add(&reading);
-                            if journal.is_long() {
-                                journal.renew(outbox.readings());
-                            }
+                            journal.note(&reading, &outbox);
                         }
                         if let Some(session) = &mut session {
                             went = session.tell_live(&reading, &mut outbox);
@@ -110,11 +111,19 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
                 tick = Instant::now() + clock::until_next(period);
             }
             done = chores.next() => tell_head(&mut session, done),
+            () = recorder.looked() => recorder.seal(&outbox),
             link = links.recv(), if may_come => match link {
-                Some(link) => session = Some(Session::begin(link, greetings(&hello, &agent.labels))),
+                Some(link) => {
+                    recorder.begin();
+                    session = Some(Session::begin(link, greetings(&hello, &agent.labels)));
+                }
                 None => may_come = false,
             },
             request = next_request(&mut session) => match (request, &mut session) {
+                (Ok(AgentRequest::Held { spans }), Some(session)) => {
+                    recorder.held(&spans);
+                    session.hear(AgentRequest::Held { spans }, &mut outbox);
+                }
                 (Ok(request), Some(session)) => match session.hear(request, &mut outbox) {
                     Todo::Nothing => {}
                     Todo::Look => {
@@ -140,6 +149,7 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
         }
         if let Some(session) = &mut session {
             went = went.and_then(|()| session.go_on(&mut outbox));
+            went = went.and_then(|()| recorder.send(session, seq));
         }
         if went.is_err() {
             session = None;
@@ -179,9 +189,7 @@ fn greetings(hello: &Hello, labels: &[Label]) -> impl Iterator<Item = AgentMessa
 }
 
 /// What the head asks for next; never, while there is no link.
-async fn next_request<L: Link>(
-    session: &mut Option<Session<L>>,
-) -> Result<shared::wire::AgentRequest, Ended> {
+async fn next_request<L: Link>(session: &mut Option<Session<L>>) -> Result<AgentRequest, Ended> {
     match session {
         Some(session) => session.next().await,
         None => pending().await,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
 use awc::{Client, ClientResponse, Connector};
 use futures_util::StreamExt as _;
@@ -155,7 +155,8 @@ impl<'a> Head<'a> {
                     "the password goes to the head as it is, for all to see who listen: no https://",
                 );
             }
-            let answer = head.ask("/api/v1/login", Some(&json!({ "password": password })))?;
+            let login = json!({ "password": password });
+            let answer = head.ask(Method::POST, "/api/v1/login", Some(&login))?;
             if answer.status != StatusCode::NO_CONTENT {
                 return Err(head.refused(&answer));
             }
@@ -166,12 +167,33 @@ impl<'a> Head<'a> {
 
     /// What it tells at `path`.
     pub fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
-        let answer = self.ask(path, None)?;
+        let answer = self.ask(Method::GET, path, None)?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer));
         }
         let no_head = |error| failed(self.url, format!("this is not what a head answers: {error}"));
         serde_json::from_slice(&answer.body).map_err(no_head)
+    }
+
+    /// What it answers to what is `told` at `path`; also that it will not do that, if it says so in the
+    /// same form.
+    pub fn post<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        told: &serde_json::Value,
+    ) -> Result<T, Error> {
+        let answer = self.ask(Method::POST, path, Some(told))?;
+        let read = match answer.status {
+            StatusCode::OK | StatusCode::CONFLICT => serde_json::from_slice(&answer.body).ok(),
+            _ => None,
+        };
+        read.ok_or_else(|| self.refused(&answer))
+    }
+
+    /// Has it do away with what is at `path`.
+    pub fn delete(&mut self, path: &str) -> Result<(), Error> {
+        let answer = self.ask(Method::DELETE, path, None)?;
+        if answer.status.is_success() { Ok(()) } else { Err(self.refused(&answer)) }
     }
 
     /// Passes on what it tells at `path`, however much that is, as it comes.
@@ -182,7 +204,7 @@ impl<'a> Head<'a> {
     ) -> Result<(), Error> {
         let url = format!("{}{path}", self.url);
         System::new().block_on(async {
-            let mut answer = self.send(&url, None).await?;
+            let mut answer = self.send(Method::GET, &url, None).await?;
             if answer.status() != StatusCode::OK {
                 return Err(self.refused(&self.whole(answer).await?));
             }
@@ -208,23 +230,31 @@ impl<'a> Head<'a> {
         {
             reason = format!("{reason} (in {seconds} s)");
         }
+        if answer.status == StatusCode::BAD_REQUEST {
+            return Error::Refused(plain(said).into_owned());
+        }
         failed(self.url, reason)
     }
 
-    /// Gets `path`, or posts to it what is to be `told`.
-    fn ask(&self, path: &str, told: Option<&serde_json::Value>) -> Result<Answer, Error> {
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        told: Option<&serde_json::Value>,
+    ) -> Result<Answer, Error> {
         let url = format!("{}{path}", self.url);
-        System::new().block_on(async { self.whole(self.send(&url, told).await?).await })
+        System::new().block_on(async { self.whole(self.send(method, &url, told).await?).await })
     }
 
     async fn send(
         &self,
+        method: Method,
         url: &str,
         told: Option<&serde_json::Value>,
     ) -> Result<ClientResponse, Error> {
         let connector = Connector::new().rustls_0_23(Arc::clone(&self.tls));
         let client = Client::builder().connector(connector).timeout(TIMEOUT).finish();
-        let mut request = if told.is_some() { client.post(url) } else { client.get(url) };
+        let mut request = client.request(method, url);
         if let Some(session) = &self.session {
             request = request.insert_header((COOKIE, session.clone()));
         }

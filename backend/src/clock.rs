@@ -53,6 +53,13 @@ pub fn uptime_us() -> u64 {
     since_boot().as_micros() as u64
 }
 
+/// How long the machine was asleep since boot, in µs: what [`uptime_us`] is ahead of clocks that stand
+/// still then, as that of the kernel's log does.
+#[must_use]
+pub fn asleep_us() -> u64 {
+    since_boot().saturating_sub(monotonic()).as_micros() as u64
+}
+
 /// Time until the monotonic clock is at the next whole multiple of `period`.
 #[must_use]
 pub fn until_next(period: Duration) -> Duration {

@@ -1,7 +1,12 @@
 //! Every setting: defaults < TOML file < `HEADROOM_*` environment < flags.
 
 mod agent;
+mod alert;
+mod alerts;
+mod channels;
 mod dirs;
+mod exports;
+mod fit;
 mod head_url;
 mod history;
 mod past;
@@ -18,7 +23,16 @@ use crate::probe::Roots;
 use crate::tls::Fingerprint;
 
 pub use agent::{AgentArgs, AgentConfig, AgentSettings, Place, SERVICE, UplinkConfig};
+pub use alert::{AlertCommand, HeadUrlArgs};
+pub use alerts::AlertSettings;
+pub use channels::{
+    ChannelConfig, ChannelKind, ChannelSettings, ChatId, Discord, Email, EmailTls, Gotify, Ntfy,
+    Priorities, Program, Slack, Telegram, Webhook,
+};
+pub(crate) use channels::{is_topic, is_url};
 pub use dirs::DataArgs;
+pub use exports::{ExportConfig, ExportSettings, InfluxConfig, InfluxVersion, MqttConfig};
+pub use fit::{FitArgs, FitFormat, FleetArgs, HoldCommand, HoldListArgs, HoldReleaseArgs, Layout};
 pub use head_url::{HeadUrl, Token};
 pub use history::{HistoryConfig, HistorySettings};
 pub use past::{
@@ -56,6 +70,12 @@ pub enum Command {
     /// Print this machine's memory once, like `free`, with the available memory explained; or that of
     /// every node of a head.
     Free(FreeArgs),
+    /// Tell where copies of a program fit, by what nodes had available at their worst. Ends with 1 if they
+    /// do not fit.
+    Fit(Box<FitArgs>),
+    /// Print what `fit --hold` holds, or give it back.
+    #[command(subcommand)]
+    Hold(HoldCommand),
     /// Print where memory went, part by part, and what other tools would say of it and why.
     Explain(ExplainArgs),
     /// Tell why a number is missing or misleading on this machine, and what helps. Changes nothing.
@@ -71,6 +91,9 @@ pub enum Command {
     /// Verify history, copy it, or print how it fares.
     #[command(subcommand)]
     History(HistoryCommand),
+    /// Print what harms on the nodes of a head, and say what is to be told of it.
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Set the password of those who look at this machine's head. Signs everybody out.
     Password(PasswordArgs),
 }

@@ -138,6 +138,14 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// Channels did not take what was told on them for a test.
+    #[error("{}", not_taken(*.failed, *.all))]
+    NotTaken {
+        /// So many…
+        failed: usize,
+        /// …of so many.
+        all: usize,
+    },
     /// The head has no such node, or several to choose from.
     #[error("say with --node which node of {head} is meant{}; there are: {ids}", .node.as_ref().map_or_else(String::new, |node| format!(" (it has no {node:?})")))]
     WhichNode {
@@ -148,9 +156,21 @@ pub enum Error {
         /// Nodes there are.
         ids: String,
     },
+    /// What was asked about does not fit; the sentence says why.
+    #[error("{0}")]
+    DoesNotFit(String),
     /// Standard output cannot be written.
     #[error("cannot write the output")]
     Output(#[source] io::Error),
+}
+
+fn not_taken(failed: usize, all: usize) -> String {
+    match all {
+        0 => {
+            "nobody is told: the head's settings file names no channel; see docs/channels.md".into()
+        }
+        _ => format!("{failed} of {all} channels did not take the test; why stands above"),
+    }
 }
 
 impl Error {
@@ -170,6 +190,7 @@ impl Error {
             | Self::Probe(_)
             | Self::Server(_)
             | Self::Ask { .. }
+            | Self::NotTaken { .. }
             | Self::Certificate { .. }
             | Self::Data { .. }
             | Self::Kept { .. }
@@ -179,6 +200,7 @@ impl Error {
             | Self::Damaged(_)
             | Self::Line { .. }
             | Self::File { .. }
+            | Self::DoesNotFit(_)
             | Self::Output(_) => 1,
         }
     }

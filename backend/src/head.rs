@@ -7,7 +7,8 @@
 //!
 //! * `handle`: the way to it.
 //! * [`fleet`]: every node, and what agents report of it; of one node `node`, with its readings in
-//!   `record`, placed in time by `offset`. `bounds` cuts what is too long.
+//!   `record`, placed in time by `offset`, and how it goes over a day in `course`. `bounds` cuts what is
+//!   too long.
 //! * `keeping`: what waits for disk besides readings: `log` is what happened, `story` what of one node
 //!   was told so. `unsaved` are the readings of one boot that wait, `past` those that are there.
 //! * [`feed`]: those who follow, and what they are told; `news` is what is new for them.
@@ -15,6 +16,7 @@
 //! * `links`: the ways back to the agents; `refusal` is why one is closed.
 
 mod bounds;
+mod course;
 pub mod feed;
 pub mod fleet;
 mod handle;

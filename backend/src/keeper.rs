@@ -72,6 +72,12 @@ impl Archive {
         Ok(self.store()?.read()?)
     }
 
+    /// Why history cannot be written at present, in a sentence for people. Known at once.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.look(|inner| inner.trouble.clone())
+    }
+
     /// How history fares. It may take a while too.
     #[must_use]
     pub fn status(&self, now_ms: u64) -> HistoryStatus {

@@ -12,6 +12,9 @@
 //! * [`alerts`]: watches for harm, and keeps incidents.
 //! * [`notify`]: tells people of them.
 //! * [`holds`]: memory that is spoken for.
+//! * [`fit`]: where the next job fits, and `headroom fit`.
+//! * [`metrics`]: what the head knows in the words of Prometheus.
+//! * [`exports`]: sends readings to stores and brokers.
 //! * [`web`]: serves what the head knows. Never reads a node.
 //! * [`free`]: `headroom free`.
 //! * [`explain`]: `headroom explain`.
@@ -25,6 +28,7 @@
 //! * [`secrets`]: random bytes, digests, and files that nobody else may read.
 //! * [`here`]: what this machine is called, and where it is reached.
 //! * [`serve`]: puts agent, head and web together until a signal ends them.
+//! * [`bill`]: what this program itself costs.
 //! * [`signals`]: what ends the program.
 //! * [`clock`]: the clocks of this machine.
 //! * [`error`]: why a command ended, and with which exit code.
@@ -36,17 +40,21 @@ pub mod agent;
 pub mod alerts;
 pub mod announce;
 pub mod ask;
+pub mod bill;
 pub mod clock;
 pub mod config;
 pub mod doctor;
 pub mod error;
 pub mod explain;
+pub mod exports;
+pub mod fit;
 pub mod free;
 pub mod head;
 pub mod here;
 pub mod history;
 pub mod holds;
 pub mod keeper;
+pub mod metrics;
 pub mod notify;
 pub mod past;
 pub mod probe;

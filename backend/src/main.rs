@@ -6,7 +6,7 @@ use clap::Parser as _;
 use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
-use headroom::{config, doctor, explain, free, past, serve, tokens, viewers};
+use headroom::{alerts, config, doctor, explain, fit, free, past, serve, tokens, viewers};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -25,12 +25,15 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Serve(args) => serve::run(&args.resolve()?),
         Command::Agent(args) => agent::run(args.resolve()?),
         Command::Free(args) => free::run(&args),
+        Command::Fit(args) => fit::command::run(*args),
+        Command::Hold(command) => fit::command::hold(command),
         Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Token(command) => tokens::command::run(command),
         Command::Export(args) => past::export::run(args),
         Command::Import(args) => past::import::run(args),
         Command::History(command) => past::run(command),
+        Command::Alert(command) => alerts::command::run(command),
         Command::Password(args) => viewers::command::run(args),
     }
 }

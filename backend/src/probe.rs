@@ -2,10 +2,12 @@
 
 mod files;
 pub mod host;
+pub mod kernel_log;
 mod limits;
 pub mod parse;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
+pub mod ranking;
 mod sensors;
 pub mod survey;
 pub(crate) mod text;

@@ -97,6 +97,24 @@ pub fn first_line(path: &Path, most: usize) -> io::Result<String> {
     String::from_utf8(line.to_vec()).map_err(|_| invalid("it is not text in UTF-8"))
 }
 
+/// The first line of a file that holds a secret, as [`first_line`]. One that every user of this machine
+/// may read or change holds none, and is refused.
+pub fn own_line(path: &Path, most: usize) -> io::Result<String> {
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path)?);
+        if mode & 0o006 != 0 {
+            let why = "every user of this machine may read it; `chmod o-rwx` keeps them out";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+    }
+    let line = first_line(path, most)?;
+    if line.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line is empty"));
+    }
+    Ok(line)
+}
+
 /// Puts `bytes` into `path`, readable for its owner only, at once and for good: whoever reads it, also
 /// after a loss of power, sees all of the old or all of the new. Its directory is made if need be.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

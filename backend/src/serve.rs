@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use actix_web::rt;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 
 use crate::agent::{Agent, JournalPlace};
-use crate::alerts::Alerts;
+use crate::alerts::{Alerts, Means};
 use crate::announce::Announcement;
 use crate::clock::{WallClock, unix_ms};
 use crate::config::Config;
 use crate::error::{Error, tell};
+use crate::exports::Exports;
 use crate::head::Head;
 use crate::head::fleet::Expected;
 use crate::holds::Holds;
@@ -25,13 +27,18 @@ use crate::tls::Fingerprint;
 use crate::tokens::{Issued, Tokens};
 use crate::viewers::Viewers;
 use crate::web::{self, State};
-use crate::{agent, head, secrets, signals};
+use crate::{agent, alerts, head, secrets, signals};
 
 /// Bytes of readings at most that wait for disk.
 const UNSAVED: usize = 64 << 20;
 
+/// How long the last messages may take.
+const LAST_MESSAGE: Duration = Duration::from_secs(10);
 /// How long the last commit may take.
 const LAST_COMMIT: Duration = Duration::from_secs(20);
+
+/// How long what was just seen of harm may take to be written.
+const LAST_LOOK: Duration = Duration::from_secs(3);
 
 /// Serves until SIGINT or SIGTERM. Prints the address once it can be opened.
 pub fn run(config: &Config) -> Result<(), Error> {
@@ -44,8 +51,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let entrance = entrance::open(config, address)?;
     let tokens = Tokens::open(&config.data_dir)?;
     let viewers = Viewers::open(&config.data_dir)?;
-    let alerts = Alerts::open(&config.data_dir)?;
+    let alerts = Alerts::open(&config.data_dir, config.alerts.clone())?;
     let holds = Holds::open(&config.data_dir)?;
+    let notifier = Notifier::open(config.channels.clone(), &config.data_dir)?;
     rt::System::new().block_on(async {
         let clock = WallClock::start();
         let unsaved = config.history.is_some().then_some(UNSAVED);
@@ -66,17 +74,28 @@ pub fn run(config: &Config) -> Result<(), Error> {
         }
         let archive = Archive::new(config.history.clone());
         let keeper = Keeper::new(archive.clone(), head.clone(), &config.data_dir, unix_ms);
-        rt::spawn(keep_time(head.clone(), clock));
+        rt::spawn(keep_time(head.clone(), alerts.clone(), holds.clone(), clock));
+        let telling = notifier.start();
+        let means = Means {
+            head: head.clone(),
+            archive: archive.clone(),
+            notifier: notifier.clone(),
+            url: entrance.url.clone(),
+        };
+        let watching = rt::spawn(alerts::watch(alerts.clone(), means));
         rt::spawn(tokens.clone().keep_up());
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
         rt::spawn(viewers.clone().keep_up());
+        let exports = Exports::default();
+        rt::spawn(exports.clone().run(config.export.clone(), head.clone(), unix_ms));
         let viewer_timeout = config.viewer_timeout;
         let state = State {
             head: head.clone(),
             archive,
             alerts,
-            notifier: Notifier::default(),
+            notifier,
             holds,
+            exports,
             tokens,
             viewers: viewers.clone(),
             viewer_timeout,
@@ -104,6 +123,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         }
         // Followers are told first: a graceful stop waits for their connections to end.
         head.stop().await;
+        rt::time::timeout(LAST_LOOK, watching).await.ok();
+        telling.stop(LAST_MESSAGE).await;
         handle.stop(true).await;
         Ok(())
     })
@@ -164,7 +185,7 @@ const CLOCK_SET_MS: i64 = 500;
 
 /// Moves the head's time line when the clock of its machine is set, as it is on a Raspberry Pi once
 /// the network is there.
-async fn keep_time(head: Head, mut clock: WallClock) {
+async fn keep_time(head: Head, alerts: Alerts, holds: Holds, mut clock: WallClock) {
     loop {
         rt::time::sleep(CLOCK_EVERY).await;
         let by_ms = clock.behind_ms();
@@ -173,8 +194,12 @@ async fn keep_time(head: Head, mut clock: WallClock) {
         }
         clock = clock.set_by(by_ms);
         tell(format_args!("the clock of this machine was set by {by_ms} ms; so were all readings"));
-        if head.clock_set(by_ms).await.is_err() {
+        if alerts.clock_set(&head, by_ms).await.is_err() {
             return;
+        }
+        let holds = holds.clone();
+        if let Ok(Err(error)) = spawn_blocking(move || holds.shift(by_ms)).await {
+            tell(error.chain());
         }
     }
 }

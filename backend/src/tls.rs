@@ -5,6 +5,7 @@
 
 mod own;
 mod pinned;
+mod roots;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::secrets;
 
 pub use own::{Files, of_head};
 pub use pinned::pinned;
+pub use roots::{authorities, trusting};
 
 /// What a certificate is known by: the SHA-256 of all of it, as it is sent (DER).
 ///

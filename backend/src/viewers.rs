@@ -8,6 +8,7 @@ pub mod command;
 mod file;
 mod throttle;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +30,8 @@ pub use file::{MOST_BYTES, make, set};
 pub const SESSION: Duration = Duration::from_hours(30 * 24);
 /// Between two looks whether the file was changed.
 const LOOK: Duration = Duration::from_millis(250);
+/// Passwords that are known again: there is one at a time.
+const MOST_SHOWN: usize = 4;
 /// Who may wait while a password is being compared. It takes a noticeable part of a second, and memory.
 const MOST_WAITING: usize = 8;
 
@@ -63,6 +66,9 @@ struct Shared {
     stamp: Mutex<Option<Stamp>>,
     throttle: Mutex<Throttle>,
     started: Instant,
+    /// Passwords that were shown with requests and were right, by their digests, with the session that
+    /// each is good for: to compare one takes a noticeable part of a second, and some come every second.
+    shown: Mutex<VecDeque<([u8; 32], String)>>,
     /// Who compares a password.
     comparing: Semaphore,
     waiting: AtomicUsize,
@@ -76,6 +82,7 @@ impl Viewers {
             kept: watch::Sender::new(None),
             stamp: Mutex::default(),
             throttle: Mutex::default(),
+            shown: Mutex::default(),
             started: Instant::now(),
             comparing: Semaphore::new(1),
             waiting: AtomicUsize::new(0),
@@ -113,6 +120,32 @@ impl Viewers {
         let ends_s = now_ms / 1000 + SESSION.as_secs();
         let tag = hmac::sign(&key(&kept), signed(ends_s).as_bytes());
         Ok(format!("{ends_s}.{}", hex(tag.as_ref())))
+    }
+
+    /// Whether whoever shows `password` with a request may read. It is compared once, and known again until
+    /// another is set.
+    pub async fn may_read(
+        &self,
+        password: String,
+        from: IpAddr,
+        now_ms: u64,
+    ) -> Result<(), NotSignedIn> {
+        let kept = self.0.kept.borrow().clone().ok_or(NotSignedIn::NoPassword)?;
+        // With the key, so that what is in memory tells nothing of the password.
+        let digest = hmac::sign(&key(&kept), password.as_bytes());
+        let digest = secrets::sha256(digest.as_ref());
+        let session = lock(&self.0.shown).iter().find(|(known, _)| *known == digest).cloned();
+        if session.is_some_and(|(_, session)| self.knows(&session, now_ms)) {
+            return Ok(());
+        }
+        let session = self.sign_in(password, from, now_ms).await?;
+        let mut shown = lock(&self.0.shown);
+        shown.retain(|(known, _)| *known != digest);
+        shown.push_back((digest, session));
+        if shown.len() > MOST_SHOWN {
+            shown.pop_front();
+        }
+        Ok(())
     }
 
     /// Whether `session` was made by [`Self::sign_in`] with the password that is still set, and has not

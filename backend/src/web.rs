@@ -6,11 +6,16 @@ mod api;
 mod body;
 mod bounded;
 mod client;
+mod csv;
+mod exports;
+mod fit;
 mod gate;
 mod guard;
 mod history;
+mod incidents;
 mod joining;
 mod listen;
+mod metrics;
 mod page;
 mod params;
 mod session;
@@ -31,6 +36,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::alerts::Alerts;
+use crate::exports::Exports;
+use crate::fit::Desk;
 use crate::head::Head;
 use crate::holds::Holds;
 use crate::keeper::Archive;
@@ -54,6 +61,8 @@ pub struct State {
     pub notifier: Notifier,
     /// Memory that is spoken for.
     pub holds: Holds,
+    /// Where readings are sent.
+    pub exports: Exports,
     /// Who may report.
     pub tokens: Tokens,
     /// Who may look.
@@ -95,6 +104,9 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
     let (tls, limits) = (entrance.tls.clone(), entrance.limits.clone());
     let names = web::Data::new(guard::Names::new(entrance.host_names.clone()));
     let room = web::Data::new(history::Room::default());
+    let (head, archive) = (state.head.clone(), state.archive.clone());
+    let desk = web::Data::new(Desk::new(head, archive, state.holds.clone()));
+    let pages = web::Data::new(metrics::Pages::default());
     let state = web::Data::new(state);
     let entrance = web::Data::new(entrance);
     let application = move || {
@@ -102,6 +114,8 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
             .app_data(state.clone())
             .app_data(names.clone())
             .app_data(room.clone())
+            .app_data(desk.clone())
+            .app_data(pages.clone())
             .app_data(entrance.clone())
             .wrap(from_fn(access::check))
             .wrap(from_fn(guard::check))
@@ -115,6 +129,10 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
             )
             .configure(api::routes)
             .configure(history::routes)
+            .configure(fit::routes)
+            .configure(metrics::routes)
+            .configure(exports::routes)
+            .configure(incidents::routes)
             .configure(socket::routes)
             .configure(session::routes)
             .configure(joining::routes)

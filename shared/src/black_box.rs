@@ -117,22 +117,126 @@ impl BlackBox {
     /// The processes that grew, most first.
     #[must_use]
     pub fn grown(&self) -> Vec<Grown> {
-        let mut grown: Vec<Grown> = Vec::new();
-        for (place, ranking) in self.rankings.iter().enumerate() {
+        let mut grown: Vec<Grown> = self.courses().iter().filter_map(Course::grown).collect();
+        grown.sort_by_key(|one| std::cmp::Reverse(one.to - one.from));
+        grown
+    }
+
+    /// What each process that was ranked held over time, in the order they were first ranked.
+    #[must_use]
+    pub fn courses(&self) -> Vec<Course> {
+        let mut courses: Vec<Course> = Vec::new();
+        for ranking in &self.rankings {
             for Ranked { pid, name, bytes } in &ranking.rows {
-                match grown.iter_mut().find(|one| one.pid == *pid && one.name == *name) {
-                    Some(one) => one.to = one.to.max(*bytes),
-                    None => grown.push(Grown {
+                let is_it = |one: &&mut Course| one.pid == *pid && one.name == *name;
+                let place = (ranking.uptime_us, *bytes);
+                if let Some(one) = courses.iter_mut().find(is_it) {
+                    one.points.push(place);
+                } else {
+                    let before = self.before(ranking.uptime_us, *bytes);
+                    courses.push(Course {
                         pid: *pid,
                         name: name.clone(),
-                        from: if place == 0 { *bytes } else { 0 },
-                        to: *bytes,
-                    }),
+                        before,
+                        points: vec![place],
+                    });
                 }
             }
         }
-        grown.retain(|one| one.to > one.from);
-        grown.sort_by_key(|one| std::cmp::Reverse(one.to - one.from));
-        grown
+        courses
+    }
+
+    /// What a process that is first ranked at `uptime_us`, with so many bytes, held before at most: no
+    /// more than the last of the ranking before, which would else have had its place. Nothing is known
+    /// if that had room for more, and was not of some processes only, as one of the kernel's log may be.
+    fn before(&self, uptime_us: u64, bytes: u64) -> u64 {
+        let is_full =
+            |ranking: &&Ranking| ranking.uptime_us < uptime_us && ranking.rows.len() >= MOST_RANKED;
+        match (self.rankings.iter().rfind(is_full), self.rankings.first()) {
+            (Some(Ranking { rows, .. }), _) => rows.last().map_or(0, |last| last.bytes.min(bytes)),
+            // It was there from the first on, as far as is known.
+            (None, Some(first)) if first.uptime_us >= uptime_us => bytes,
+            _ => 0,
+        }
+    }
+}
+
+/// What a process held over time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// Its number.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+    /// What it held before it was first ranked, in bytes, at most.
+    pub before: u64,
+    /// When it was ranked, by the node's monotonic clock (µs since it booted), and what it held then, in
+    /// bytes; oldest first.
+    pub points: Vec<(u64, u64)>,
+}
+
+impl Course {
+    /// By how much it grew: from the least it held to the most that it held after that.
+    #[must_use]
+    pub fn grown(&self) -> Option<Grown> {
+        let mut least = self.before;
+        let mut best: Option<(u64, u64)> = None;
+        for (_, bytes) in &self.points {
+            least = least.min(*bytes);
+            if best.is_none_or(|(from, to)| bytes - least > to - from) {
+                best = Some((least, *bytes));
+            }
+        }
+        let (from, to) = best.filter(|(from, to)| to > from)?;
+        Some(Grown { pid: self.pid, name: self.name.clone(), from, to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn a_box(rankings: &[(u64, &[(u32, u64)])]) -> BlackBox {
+        let row = |&(pid, bytes): &(u32, u64)| Ranked { pid, name: format!("p{pid}"), bytes };
+        let ranking = |(at, rows): &(u64, &[(u32, u64)])| Ranking {
+            uptime_us: *at,
+            rows: rows.iter().map(row).collect(),
+        };
+        BlackBox {
+            why: Why::Pressure,
+            uptime_us: 0,
+            killed: Vec::new(),
+            rankings: rankings.iter().map(ranking).collect(),
+            readings: Run::default(),
+            note: None,
+        }
+    }
+
+    fn grown(rankings: &[(u64, &[(u32, u64)])]) -> Vec<(u32, u64, u64)> {
+        a_box(rankings).grown().into_iter().map(|one| (one.pid, one.from, one.to)).collect()
+    }
+
+    #[test]
+    fn who_grew_most_comes_first() {
+        let rankings: [(u64, &[(u32, u64)]); 3] = [
+            (1, &[(1, 100), (2, 50)]),
+            (2, &[(2, 90), (1, 80)]),
+            (3, &[(1, 110), (2, 95), (3, 10)]),
+        ];
+        // The first fell before it rose; the third was not there.
+        assert_eq!(grown(&rankings), [(2, 50, 95), (1, 80, 110), (3, 0, 10)]);
+        assert_eq!(grown(&[]), []);
+        assert_eq!(grown(&[(1, &[(1, 100)]), (2, &[(1, 90)])]), []);
+    }
+
+    #[test]
+    fn who_comes_into_a_full_ranking_had_no_more_than_its_last() {
+        let full: Vec<(u32, u64)> = (0..12).map(|place| (place, 1000 - u64::from(place))).collect();
+        let mut then = full.clone();
+        then[0] = (99, 2000);
+        assert_eq!(grown(&[(1, &full), (2, &then)]), [(99, 989, 2000)]);
+        // The kernel's log tells of a group of which nobody was among the largest.
+        assert_eq!(grown(&[(1, &full), (2, &[(50, 400)])]), []);
+        assert_eq!(grown(&[(1, &full), (2, &[(50, 400)]), (3, &then)])[0], (99, 989, 2000));
     }
 }

@@ -308,6 +308,14 @@ fields! {
     Lxcfs "lxcfs" = Mountinfo "fuse.lxcfs", Count Gauge, "", "Made by lxcfs", "--c-trouble";
     /// 1 while a Raspberry Pi gets too little voltage.
     UnderVoltage "under_voltage" = Hwmon "in0_lcrit_alarm", Count Gauge, "", "Under-voltage", "--c-trouble";
+    /// RAM that Headroom itself takes on the node: on the head's machine the agent's and the head's.
+    OwnMemory "own_memory" = OwnProcess "statm", Bytes Gauge, "", "Headroom's memory", "--c-used";
+    /// CPU time that Headroom itself took since it was started.
+    OwnCpu "own_cpu_us" = OwnProcess "CPU clock", Micros Counter, "", "Headroom's CPU time", "--c-cpu";
+    /// What Headroom itself sent over the network since it was started, as it left for TCP.
+    OwnSent "own_sent" = OwnProcess "bytes sent", Bytes Counter, "", "Sent by Headroom", "--c-cpu";
+    /// What Headroom itself had written to disks since it was started.
+    OwnWritten "own_written" = OwnProcess "io write_bytes", Bytes Counter, "2.6.20", "Written by Headroom", "--c-cache";
 }
 
 impl Field {
@@ -347,7 +355,7 @@ impl Field {
 pub fn markdown() -> String {
     let mut text = String::from(
         "# Fields\n\nEvery quantity Headroom reads from a node, made by `cargo xtask docs` from `shared/src/field.rs`.\n\
-         A counter counts from the node's boot. What a kernel does not tell is `null`, never 0.\n\n\
+         A counter counts from the node's boot, those of Headroom itself from its start. What a kernel does not tell is `null`, never 0.\n\n\
          | # | id | unit | kind | read from | since Linux | what it is |\n|---:|---|---|---|---|---|---|\n",
     );
     for field in Field::ALL {

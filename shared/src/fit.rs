@@ -1,5 +1,9 @@
 //! Where the next job fits. A job is so many copies of a program that each need so much memory, each
 //! copy whole on one node.
+//!
+//! What is asked and answered is here; where copies go is decided in [`plan`].
+
+pub mod plan;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +20,9 @@ pub struct Job {
     pub strategy: Strategy,
     /// The least that was available over so many minutes counts, 1 to 60.
     pub over_min: u32,
-    /// What must stay available on each node, in bytes.
-    pub reserve: u64,
+    /// What must stay available on each node, in bytes; `None` for as much as is usual there, see
+    /// [`usual_reserve`].
+    pub reserve: Option<u64>,
     /// How long the job runs, in s; `None` if that is not known.
     pub duration_s: Option<u64>,
     /// Copies on one node at most; `None` for as many as fit.
@@ -56,6 +61,14 @@ impl Strategy {
             Self::MostHeadroom => "most_headroom",
         }
     }
+}
+
+/// What must stay available on a node with `total` bytes of memory if nobody says how much: a twentieth,
+/// but no less than 32 MiB, with which a Raspberry Pi Zero still lets somebody sign in, and no more than
+/// 2 GiB.
+#[must_use]
+pub fn usual_reserve(total: u64) -> u64 {
+    (total / 20).clamp(32 << 20, 2 << 30)
 }
 
 /// What is answered.
@@ -101,6 +114,8 @@ pub struct NodeFit {
     pub copies: u32,
     /// Why none may be placed there, in a clause: `no, because …`.
     pub because: Option<String>,
+    /// What must stay available there, in bytes.
+    pub reserve: u64,
 }
 
 /// A soft reservation: what others are told not to place into.
@@ -118,4 +133,45 @@ pub struct Hold {
     pub since_ms: u64,
     /// Until when.
     pub until_ms: u64,
+}
+
+impl Hold {
+    /// What it holds of `node`, in bytes.
+    #[must_use]
+    pub fn of(&self, node: &NodeId) -> u64 {
+        let places = self.places.iter().filter(|(id, _)| id == node);
+        places.fold(0, |sum, (_, copies)| {
+            sum.saturating_add(self.size.saturating_mul((*copies).into()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_large_machines_keep_something() {
+        for (total, reserve) in
+            [(427 << 20, 32 << 20), (4 << 30, (4 << 30) / 20), (256 << 30, 2 << 30), (0, 32 << 20)]
+        {
+            assert_eq!(usual_reserve(total), reserve);
+        }
+    }
+
+    #[test]
+    fn a_hold_counts_on_each_of_its_nodes() {
+        let id = |name: &str| NodeId::from_host_name(name);
+        let hold = Hold {
+            id: "1".into(),
+            note: String::new(),
+            size: 10,
+            places: vec![(id("a"), 2), (id("b"), u32::MAX), (id("a"), 1)],
+            since_ms: 0,
+            until_ms: 1,
+        };
+        assert_eq!(hold.of(&id("a")), 30);
+        assert_eq!(hold.of(&id("c")), 0);
+        assert_eq!(Hold { size: u64::MAX, ..hold }.of(&id("b")), u64::MAX);
+    }
 }

@@ -17,6 +17,20 @@ pub struct Forecast {
     pub suspects: Vec<Suspect>,
 }
 
+/// Slots of a [`Horizon`].
+pub const SLOTS: usize = 60;
+
+/// How what is available went over some time, as the least of each of [`SLOTS`] slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// How wide a slot is, in ms.
+    pub step_ms: u64,
+    /// How much of the newest slot is over, in ms.
+    pub into_ms: u64,
+    /// The least in each slot, in KiB, the newest last; `None` is not known.
+    pub lows: [Option<u32>; SLOTS],
+}
+
 /// How far a forecast can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@
 //!
 //! * [`field`]: the one table of everything that is read from a node.
 //! * [`sample`]: one reading of one node: a value, or none, for each field.
+//! * [`metric`]: the table in the words of Prometheus.
 //! * [`memory`]: what can be had: available, used, held back.
 //! * [`breakdown`]: total memory in parts that sum exactly to it.
 //! * [`rosetta`]: the same memory in the words of other tools.
@@ -40,6 +41,7 @@ pub mod fit;
 pub mod forecast;
 pub mod history;
 pub mod memory;
+pub mod metric;
 pub mod node;
 pub mod overview;
 pub mod pack;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
+use shared::black_box::{BlackBox, Killed, Ranked, Ranking, Why};
 use shared::history::{Event, EventKind};
 use shared::overview::{Brief, Briefs, Label, NodeStanding, Roster, RosterEntry, Standing, Trace};
 use shared::run::{Run, Span, Stream};
@@ -61,6 +62,27 @@ fn a_brief() -> Brief {
         cpu: None,
         temperature: Some(481),
         flags: Brief::ESTIMATED,
+    }
+}
+
+fn a_black_box(readings: Run) -> BlackBox {
+    BlackBox {
+        why: Why::OutOfMemory,
+        uptime_us: 300,
+        killed: vec![Killed {
+            pid: 7,
+            name: "n".into(),
+            bytes: Some(8),
+            group: Some("/g".into()),
+            uptime_us: 9,
+            is_logged: true,
+        }],
+        rankings: vec![Ranking {
+            uptime_us: 10,
+            rows: vec![Ranked { pid: 11, name: "m".into(), bytes: 12 }],
+        }],
+        readings,
+        note: Some("s".into()),
     }
 }
 
@@ -129,6 +151,7 @@ fn golden_bytes() {
             kind: EventKind::OutOfMemory,
             text: "t".into(),
         }])),
+        bytes_of(&AgentMessage::BlackBox(Box::new(a_black_box(Run::of([&first, &second]))))),
     ];
     let golden = include_str!("cluster.golden.txt");
     assert_eq!(actual.join("\n"), golden.trim_end());

@@ -14,7 +14,7 @@ pub(crate) struct Peers {
 }
 
 /// Programs, and the packages that bring them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("free", "procps"),
     ("unshare", "util-linux"),
     ("strace", "strace"),
@@ -23,6 +23,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("faketime", "faketime"),
+    // Starts what was placed.
+    ("mpirun", "openmpi-bin"),
 ];
 /// Where administrators' programs are, which need not be on the path of others.
 const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];

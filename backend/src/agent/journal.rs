@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use shared::run::Stream;
 use shared::wire::{self, AgentMessage, AgentReading};
 
+use super::outbox::Outbox;
 use crate::error::tell;
 use crate::secrets;
 
@@ -87,6 +88,14 @@ impl Journal {
         self.bytes += record.len() as u64;
         if let Err(error) = file.write_all(&record) {
             self.complain(&error);
+        }
+    }
+
+    /// Adds a reading that is in the outbox too.
+    pub(super) fn note(&mut self, reading: &AgentReading, outbox: &Outbox) {
+        self.add(reading);
+        if self.is_long() {
+            self.renew(outbox.readings());
         }
     }
 

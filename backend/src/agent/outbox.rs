@@ -1,6 +1,7 @@
 //! The readings that the head may still need: those it does not hold yet, for hours if it is away, and
 //! those it does, since a head that starts anew has lost them: until they are on disk, or for five minutes
-//! if the head keeps no history. Does no I/O, and is told the time.
+//! if the head keeps no history; and those of the last two minutes, for the black box. Does no I/O, and
+//! is told the time.
 //!
 //! Readings lie packed in chunks. Its memory is bounded: when there is no room, first what the head holds
 //! goes, what is on disk before the rest, then every other reading of an old chunk, again and again, so that what is older is coarser and
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::mem::size_of;
 
+use shared::black_box::SPAN_MS;
 use shared::run::{Run, Span};
 use shared::wire::{AgentReading, Thinned};
 
@@ -23,6 +25,11 @@ const CHUNK: usize = 60;
 const CHUNK_BYTES: usize = 24 << 10;
 /// How long what the head holds is kept for a head that starts anew: as long as a head remembers.
 const HELD_US: u64 = 5 * 60 * 1_000_000;
+
+/// What a black box tells of, in µs…
+const BOX_US: u64 = SPAN_MS * 1000;
+/// …by readings that are so far apart at least.
+const APART_US: u64 = 950_000;
 
 /// See the module.
 #[derive(Default)]
@@ -105,8 +112,9 @@ impl Outbox {
         }
     }
 
-    /// The head has told what is on disk, and goes on telling it. Says whether anything went.
-    pub(super) fn durable(&mut self, spans: &[Span]) -> bool {
+    /// The head has told what is on disk, and goes on telling it. Says whether anything went: what a
+    /// black box may need stays.
+    pub(super) fn durable(&mut self, spans: &[Span], now_us: u64) -> bool {
         self.keeps = true;
         for chunk in &mut self.chunks {
             chunk.durable |= spans.iter().fold(0, |bits, span| bits | chunk.bits(*span));
@@ -118,7 +126,8 @@ impl Outbox {
         let mut place = 0;
         self.chunks.retain(|chunk| {
             place += 1;
-            chunk.durable != chunk.all() || place > last
+            let is_recent = chunk.until_us.saturating_add(BOX_US) >= now_us;
+            chunk.durable != chunk.all() || place > last || is_recent
         });
         self.chunks.len() < before
     }
@@ -126,6 +135,20 @@ impl Outbox {
     /// All that may not be on disk, oldest first, with what shares a chunk with it.
     pub(super) fn readings(&self) -> impl Iterator<Item = AgentReading> {
         self.chunks.iter().flat_map(Chunk::readings)
+    }
+
+    /// The readings since `since_us`, oldest first: one a second at most, the newest [`Run::MOST`].
+    pub(super) fn recent(&self, since_us: u64) -> Vec<AgentReading> {
+        let mut recent: Vec<AgentReading> = Vec::new();
+        for chunk in self.chunks.iter().filter(|chunk| chunk.until_us >= since_us) {
+            for reading in chunk.readings() {
+                let is_next = |last: &AgentReading| reading.uptime_us >= last.uptime_us + APART_US;
+                if reading.uptime_us >= since_us && recent.last().is_none_or(is_next) {
+                    recent.push(reading);
+                }
+            }
+        }
+        recent.split_off(recent.len().saturating_sub(Run::MOST))
     }
 
     /// A reading was sent by itself.

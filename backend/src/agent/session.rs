@@ -92,6 +92,14 @@ impl<L: Link> Session<L> {
         }
     }
 
+    /// Tells what `make` makes, if there is room and nothing waits. Says whether it did.
+    pub(super) fn offer(&mut self, make: impl FnOnce() -> AgentMessage) -> Result<bool, Ended> {
+        if !self.is_welcome || !self.untold.is_empty() {
+            return Ok(false);
+        }
+        self.link.offer(make)
+    }
+
     /// Tells as much as there is room for of all that is to be told.
     pub(super) fn go_on(&mut self, outbox: &mut Outbox) -> Result<(), Ended> {
         while let Some(message) = self.untold.front() {
@@ -168,7 +176,7 @@ impl<L: Link> Session<L> {
                 Todo::Nothing
             }
             AgentRequest::Durable { spans } => {
-                if outbox.durable(&spans) {
+                if outbox.durable(&spans, clock::uptime_us()) {
                     Todo::Forget
                 } else {
                     Todo::Nothing

@@ -8,10 +8,14 @@ use std::{fs, io};
 
 use clap::Args;
 use serde::Deserialize;
+use shared::alert::Rules;
 
 use super::dirs::{data_dir, runtime_dir};
 use super::values::{Listen, PeriodMs};
-use super::{AgentSettings, HistoryConfig, HistorySettings, RootArgs};
+use super::{
+    AgentSettings, AlertSettings, ChannelConfig, ChannelSettings, ExportConfig, ExportSettings,
+    HistoryConfig, HistorySettings, RootArgs,
+};
 use crate::error::Error;
 use crate::probe::Roots;
 use crate::tls::Files;
@@ -103,9 +107,15 @@ pub struct Settings {
     /// How history is kept.
     #[command(flatten)]
     pub history: HistorySettings,
+    /// Where readings are sent.
+    #[arg(skip)]
+    pub export: ExportSettings,
     /// The settings of `headroom agent`, which may stand in the same file.
     #[arg(skip)]
     pub agent: AgentSettings,
+    /// What harm is told of, how and to whom. Only in a file, or in the page.
+    #[arg(skip)]
+    pub alerts: AlertSettings,
     /// As a flag it belongs to [`RootArgs`].
     #[arg(skip)]
     pub proc_root: Option<PathBuf>,
@@ -127,6 +137,10 @@ pub struct Config {
     pub runtime_dir: Option<PathBuf>,
     /// How history is kept, if it is.
     pub history: Option<HistoryConfig>,
+    /// Who is told of incidents, and how.
+    pub channels: Vec<ChannelConfig>,
+    /// Where readings are sent.
+    pub export: ExportConfig,
     /// How connections are protected.
     pub transport: Transport,
     /// Whether everybody may read.
@@ -141,6 +155,8 @@ pub struct Config {
     pub viewer_timeout: Duration,
     /// Whether to announce the head on its network.
     pub announce: bool,
+    /// The rules by which harm is told, unless they were changed in the page.
+    pub alerts: Rules,
     /// Milliseconds between two readings.
     pub period_ms: u32,
     /// The trees to read.
@@ -186,6 +202,7 @@ impl Config {
 impl ServeArgs {
     /// Puts flags and environment over the settings file, and that over the defaults.
     pub fn resolve(self) -> Result<Config, Error> {
+        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
         let file = read_file(self.config.as_deref())?;
         let said = self.settings;
         let listen = said.listen.or(file.listen).map_or(([127, 0, 0, 1], 8080).into(), |l| l.0);
@@ -204,6 +221,7 @@ impl ServeArgs {
         if !listen.ip().is_loopback() && !transport.is_tls() && !insecure_http {
             return Err(Error::Exposed(listen));
         }
+        let alerts = file.alerts.resolve();
         let roots = RootArgs {
             proc_root: self.roots.proc_root.or(file.proc_root),
             sys_root: self.roots.sys_root.or(file.sys_root),
@@ -217,6 +235,8 @@ impl ServeArgs {
             data_dir: data_dir(said.data_dir.or(file.data_dir)),
             runtime_dir: runtime_dir(said.runtime_dir.or(file.runtime_dir)),
             history: said.history.resolve(&file.history),
+            channels: ChannelSettings::resolve(file.alerts.channels, path)?,
+            export: file.export.resolve()?,
             transport,
             anonymous_read: said.anonymous_read.or(file.anonymous_read).unwrap_or(false),
             trusted_proxies: first(said.trusted_proxies, file.trusted_proxies),
@@ -229,6 +249,7 @@ impl ServeArgs {
             viewer_timeout: Duration::from_secs(
                 count(said.viewer_timeout, file.viewer_timeout, 90).into(),
             ),
+            alerts,
             announce: said.announce.or(file.announce).unwrap_or(false),
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
             roots: roots.resolve(),

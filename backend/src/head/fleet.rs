@@ -157,8 +157,8 @@ impl Fleet {
             }
             AgentMessage::Labels(mut labels) => {
                 bounds::labels(&mut labels);
-                if node.labels != labels {
-                    node.labels = labels;
+                if *node.labels != labels[..] {
+                    node.labels = labels.into();
                     self.news.joined.insert(number);
                     self.keeping.note_facts(number, now_ms);
                 }
@@ -388,7 +388,7 @@ fn detail(node: &Node) -> NodeDetail {
     NodeDetail {
         state: node.state(),
         standing: node.standing.clone(),
-        labels: node.labels.clone(),
+        labels: node.labels.to_vec(),
         before: node.record.before_latest(),
         survey: node.survey(),
     }

@@ -1,5 +1,7 @@
 //! What the head knows of one node. Does no I/O, and is told the time.
 
+use std::sync::Arc;
+
 use shared::history::FactsAt;
 use shared::memory::Available;
 use shared::overview::{Brief, Label, RosterEntry, Standing, Trace};
@@ -8,6 +10,7 @@ use shared::units::span;
 use shared::wire::{AgentReading, ClockReading, Hello, NodeState, Reading, Thinned};
 use shared::{NodeFacts, NodeId, Sample};
 
+use super::course::Course;
 use super::fleet::LinkId;
 use super::past::Past;
 use super::record::{Keep, Record, Taken};
@@ -30,14 +33,18 @@ pub(super) struct Node {
     pub(super) boot_id: Option<String>,
     pub(super) record: Record,
     pub(super) trouble: Option<String>,
-    pub(super) labels: Vec<Label>,
+    pub(super) labels: Arc<[Label]>,
     pub(super) trace: Trace,
     pub(super) brief: Option<Brief>,
     /// What was told of it as events.
     pub(super) story: Story,
-    facts: NodeFacts,
-    period_ms: u32,
+    /// How what is available goes, once it gave a reading in this boot.
+    pub(super) course: Option<Box<Course>>,
+    pub(super) facts: Arc<NodeFacts>,
+    pub(super) period_ms: u32,
     survey: Option<Box<Survey>>,
+    /// What its agent found, to be shared.
+    findings: Arc<[Finding]>,
     /// How far its wall clock is ahead of the head's, in ms.
     clock_ahead_ms: Option<i64>,
     thinned: Option<Thinned>,
@@ -55,13 +62,15 @@ impl Node {
             boot_id: None,
             record: Record::default(),
             trouble: None,
-            labels: Vec::new(),
+            labels: Arc::default(),
             trace: Trace::default(),
             brief: None,
             story: Story::default(),
-            facts: NodeFacts::default(),
+            course: None,
+            facts: Arc::default(),
             period_ms: 1000,
             survey: None,
+            findings: Arc::default(),
             clock_ahead_ms: None,
             thinned: None,
         }
@@ -73,11 +82,13 @@ impl Node {
         self.record.begin(boot_id.clone(), period_ms, past);
         if self.boot_id != boot_id {
             self.survey = None;
+            self.findings = Arc::default();
             self.thinned = None;
             self.story.boot();
+            self.course = None;
             self.boot_id = boot_id;
         }
-        self.facts = facts;
+        self.facts = Arc::new(facts);
         self.period_ms = period_ms;
         self.link = Some(link);
         self.standing = Standing::Connected { since_ms: now_ms };
@@ -90,6 +101,10 @@ impl Node {
         keep: Keep,
         now_ms: u64,
     ) -> Taken {
+        let course = self.course.get_or_insert_default();
+        for reading in &readings {
+            course.note_live(reading.uptime_us, &reading.sample, self.period_ms.into());
+        }
         let taken = self.record.take_live(readings, keep, now_ms);
         if taken.is_new {
             self.trouble = None;
@@ -108,6 +123,17 @@ impl Node {
         keep: Keep,
         now_ms: u64,
     ) -> Taken {
+        let course = self.course.get_or_insert_default();
+        let mut before_us = None;
+        for reading in &readings {
+            // What came before is in it already.
+            if !self.record.holds(reading.seq) {
+                let AgentReading { uptime_us, ref sample, .. } = *reading;
+                let gap_ms = before_us.map(|before| uptime_us.saturating_sub(before) / 1000);
+                course.note_old(uptime_us, sample, gap_ms, self.period_ms.into());
+            }
+            before_us = Some(reading.uptime_us);
+        }
         let times: Vec<_> = readings.iter().map(|r| (r.uptime_us, share(&r.sample))).collect();
         let taken = self.record.take_old(readings, keep, now_ms);
         if !taken.is_new {
@@ -133,6 +159,9 @@ impl Node {
     }
 
     pub(super) fn set_survey(&mut self, survey: Survey) {
+        if *self.findings != survey.findings[..] {
+            self.findings = survey.findings.as_slice().into();
+        }
         self.survey = Some(Box::new(survey));
         self.summarise();
     }
@@ -224,6 +253,11 @@ impl Node {
         self.clock_ahead_ms
     }
 
+    /// The same, to be shared; empty if it did not say so.
+    pub(super) fn findings(&self) -> &Arc<[Finding]> {
+        &self.findings
+    }
+
     /// What its agent found on it, if it said so.
     pub(super) fn found(&self) -> Option<&[Finding]> {
         self.survey.as_deref().map(|survey| survey.findings.as_slice())
@@ -234,8 +268,8 @@ impl Node {
         FactsAt {
             at_ms,
             node: self.id.clone(),
-            facts: self.facts.clone(),
-            labels: self.labels.clone(),
+            facts: NodeFacts::clone(&self.facts),
+            labels: self.labels.to_vec(),
             period_ms: self.period_ms,
         }
     }
@@ -245,7 +279,7 @@ impl Node {
         NodeState {
             node: self.number,
             id: self.id.clone(),
-            facts: self.facts.clone(),
+            facts: NodeFacts::clone(&self.facts),
             period_ms: self.period_ms,
             latest: self.record.latest(),
             trouble: self.trouble.clone(),
@@ -258,7 +292,7 @@ impl Node {
             node: self.number,
             id: self.id.clone(),
             host_name: self.facts.host_name.clone(),
-            labels: self.labels.clone(),
+            labels: self.labels.to_vec(),
             period_ms: self.period_ms,
             standing: self.standing.clone(),
             brief: self.brief,

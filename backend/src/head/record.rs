@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::mem::size_of;
 
-use shared::NodeId;
 use shared::run::Span;
 use shared::window::{SPAN_MS, Window};
 use shared::wire::{AgentReading, Reading};
+use shared::{NodeId, Sample};
 
 use super::offset::Offset;
 use super::past::{Past, PastBoot};
@@ -247,6 +247,11 @@ impl Record {
         batches
     }
 
+    /// Whether the head holds the reading of this boot with this number.
+    pub(super) fn holds(&self, seq: u64) -> bool {
+        self.boots.back().is_some_and(|boot| boot.held.has(seq))
+    }
+
     /// The sequence numbers of this boot that the head holds.
     pub(super) fn held(&self) -> Vec<Span> {
         self.boots.back().map(|boot| boot.held.all().to_vec()).unwrap_or_default()
@@ -270,6 +275,14 @@ impl Record {
     /// The newest reading, of whatever boot.
     pub(super) fn latest(&self) -> Option<Reading> {
         self.boots.iter().rev().find_map(|boot| boot.place(boot.readings.last()?))
+    }
+
+    /// The same where it lies: when it was taken, by the head's clock and by its uptime in µs.
+    pub(super) fn newest(&self) -> Option<(u64, u64, &Sample)> {
+        self.boots.iter().rev().find_map(|boot| {
+            let AgentReading { uptime_us, ref sample, .. } = *boot.readings.last()?;
+            Some((boot.offset.at_ms(uptime_us)?, uptime_us, sample))
+        })
     }
 
     /// The one before the newest, if it is of the same boot: counters start anew with each.

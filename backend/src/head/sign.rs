@@ -7,8 +7,8 @@ use shared::forecast::Forecast;
 use shared::memory::Available;
 use shared::node::Condition;
 use shared::overview::{Label, Standing};
-use shared::survey::Finding;
-use shared::{Field, NodeFacts, NodeId};
+use shared::survey::{Finding, Severity};
+use shared::{Field, NodeFacts, NodeId, Sample};
 
 use super::node::Node;
 
@@ -68,47 +68,86 @@ pub struct Shown {
     pub throttled: bool,
 }
 
+/// What heat throttles a board at, in m°C: a Raspberry Pi begins there.
+const HOT_MILLICELSIUS: u64 = 80_000;
+/// A core that has work to do runs at its highest frequency, or at so much of it, unless it is slowed down.
+const FULL_SPEED: f64 = 0.95;
+/// A node has work to do if its processors are busy for so much of the time.
+const BUSY: f64 = 0.5;
+
 impl Node {
     /// What it shows at `now_ms`; the floor is of the last `over_ms`.
     pub(super) fn sign(&self, over_ms: u64, now_ms: u64) -> Sign {
-        let latest = self.record.latest();
-        let taken_ms = latest.as_ref().map(|latest| latest.at_ms);
-        let state = self.state();
+        let newest = self.record.newest();
+        let taken_ms = newest.map(|(at_ms, ..)| at_ms);
         let (condition, since_ms) =
-            Condition::of(&self.standing, taken_ms, state.period_ms.into(), now_ms);
-        let shown = latest.map(|latest| {
-            let available = |sample: &_| Available::of(sample).ok().map(|a| a.here);
-            let recent = self.readings().filter(|r| r.at_ms + over_ms >= now_ms);
-            let (mut floor, mut first_ms) = (None, latest.at_ms);
-            for reading in recent {
-                let here = available(&reading.sample);
-                floor = floor.into_iter().chain(here).min();
-                first_ms = first_ms.min(reading.at_ms);
-            }
-            Shown {
-                at_ms: latest.at_ms,
-                total: latest.sample.get(Field::Total).unwrap_or(0),
-                available: available(&latest.sample),
-                floor,
-                floor_over_ms: latest.at_ms - first_ms,
-                under_voltage: latest.sample.get(Field::UnderVoltage).unwrap_or(0) > 0,
-                ..Shown::default()
-            }
-        });
+            Condition::of(&self.standing, taken_ms, self.period_ms.into(), now_ms);
         Sign {
             node: self.number,
             id: self.id.clone(),
-            facts: Arc::new(state.facts),
-            labels: self.labels.clone().into(),
+            facts: Arc::clone(&self.facts),
+            labels: Arc::clone(&self.labels),
             condition,
             since_ms,
             stopped: matches!(self.standing, Standing::Gone { stopped: true, .. }),
             trouble: self.trouble.clone(),
-            shown,
+            shown: newest.map(|newest| self.shown(newest, over_ms, now_ms)),
             oom_kills: self.story.killed(),
             clock_ahead_ms: self.clock_ahead_ms(),
-            findings: self.found().unwrap_or_default().into(),
+            findings: Arc::clone(self.findings()),
             forecast: None,
         }
     }
+
+    fn shown(
+        &self,
+        (at_ms, uptime_us, sample): (u64, u64, &Sample),
+        over_ms: u64,
+        now_ms: u64,
+    ) -> Shown {
+        let available = Available::of(sample).ok().map(|available| available.here);
+        let until_ms = self.record.at_ms(0).map(|booted_ms| now_ms.saturating_sub(booted_ms));
+        // A node that booted and gave no reading since has no course: what is shown is of its last boot.
+        let known = self.course.as_deref().zip(until_ms);
+        let (floor, floor_over_ms) =
+            known.map_or((available, 0), |(course, until_ms)| course.floor(over_ms, until_ms));
+        let rates = known.map(|(course, _)| course.rates(uptime_us, sample)).unwrap_or_default();
+        Shown {
+            at_ms,
+            total: sample.get(Field::Total).unwrap_or(0),
+            available,
+            floor,
+            floor_over_ms,
+            pressure: rates.pressure,
+            thrashing: rates.thrashing,
+            under_voltage: sample.get(Field::UnderVoltage).unwrap_or(0) > 0,
+            throttled: self.is_throttled(sample, rates.busy),
+        }
+    }
+
+    /// Whether its processor is slowed down: its firmware says so, or it is hot and slower than a core that
+    /// has work to do. A frequency that is low for want of work is no sign, and neither is that of other
+    /// machines than boards: their highest frequency is for a few cores and a short time.
+    fn is_throttled(&self, sample: &Sample, busy: Option<f64>) -> bool {
+        let says_so =
+            |finding: &Finding| finding.id == "throttled" && finding.severity == Severity::Trouble;
+        if self.findings().iter().any(says_so) {
+            return true;
+        }
+        let facts = &*self.facts;
+        let begins = |text: &Option<String>, with| {
+            text.as_deref().is_some_and(|text| text.starts_with(with))
+        };
+        let is_board = begins(&facts.model, "Raspberry Pi") || begins(&facts.cpu_name, "Cortex");
+        let is_hot = sample
+            .get(Field::Temperature)
+            .is_some_and(|temperature| (HOT_MILLICELSIUS..200_000).contains(&temperature));
+        let frequencies = sample.get(Field::CpuFrequency).zip(facts.max_frequency_hz);
+        let is_slow =
+            frequencies.is_some_and(|(now, most)| (now as f64) < most as f64 * FULL_SPEED);
+        is_board && is_hot && is_slow && busy.is_some_and(|busy| busy >= BUSY)
+    }
 }
+
+#[cfg(test)]
+mod tests;

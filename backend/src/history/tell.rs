@@ -21,6 +21,7 @@ use super::error::StoreError;
 use super::query::Plan;
 use super::reader::{Ask, Reader};
 
+pub use csv::cell;
 pub use lines::{BadLine, Line};
 
 /// Bytes that are gathered before they are passed on.

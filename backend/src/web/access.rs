@@ -1,14 +1,21 @@
 //! Who may do what: the page is for everybody, so that it can ask for the password; what it shows is for
 //! viewers; and changes are for those who signed in.
+//!
+//! A program that has no cookies, such as Prometheus, may show the password with each request (HTTP
+//! Basic, RFC 7617): it may read then. Nobody is asked for it, so that no browser keeps it.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, HttpMessage as _, HttpResponse, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::client::{Client, Right};
-use super::{State, error};
+use super::{State, error, session};
+use crate::clock::unix_ms;
 
 /// What everybody may ask: each of them says itself what it tells to whom. Agents show a token.
 const OPEN: [&str; 5] =
@@ -24,6 +31,18 @@ pub(super) async fn check(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let client = request.extensions().get::<Client>().copied();
+    let client = match client {
+        Some(client) if client.right == Right::Nothing => {
+            match shown(&state, &client, &request).await {
+                Ok(right) => Some(Client { right, ..client }),
+                Err(refusal) => return Ok(request.into_response(refusal).map_into_right_body()),
+            }
+        }
+        other => other,
+    };
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     if client.is_some_and(|client| may(&client, request.method(), request.path())) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
@@ -35,6 +54,32 @@ pub(super) async fn check(
     };
     let refusal = error(StatusCode::UNAUTHORIZED, message);
     Ok(request.into_response(refusal).map_into_right_body())
+}
+
+/// What whoever shows the password with the request may do. A wrong one is counted as at the login, and
+/// refused.
+async fn shown(
+    state: &State,
+    client: &Client,
+    request: &ServiceRequest,
+) -> Result<Right, HttpResponse> {
+    let Some(password) = request.headers().get(AUTHORIZATION).and_then(password) else {
+        return Ok(Right::Nothing);
+    };
+    match state.viewers.may_read(password, client.address, unix_ms()).await {
+        Ok(()) => Ok(Right::Read),
+        Err(refusal) => Err(session::refused(&refusal)),
+    }
+}
+
+/// The password of `Authorization: Basic …`, whichever name stands before it.
+fn password(header: &HeaderValue) -> Option<String> {
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
+    Some(pair.split_once(':')?.1.to_owned())
 }
 
 fn may(client: &Client, method: &Method, path: &str) -> bool {
@@ -49,6 +94,16 @@ fn may(client: &Client, method: &Method, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_found_in_headers() {
+        let found = |text: &str| password(&HeaderValue::from_str(text).unwrap());
+        assert_eq!(found("Basic cHJvbTpjb3JyZWN0OmhvcnNl"), Some("correct:horse".into()));
+        assert_eq!(found("basic OmE="), Some("a".into()));
+        for wrong in ["Basic", "Basic ???", "Basic YQ==", "Bearer cHJvbTph", "Basic //8="] {
+            assert_eq!(found(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn each_may_do_as_much_as_they_should() {

@@ -12,13 +12,15 @@ use shared::node::Condition;
 use shared::overview::Standing;
 use shared::report::{AvailableReport, Report};
 use shared::survey::Survey;
+use shared::wire::Reading;
 use shared::{Field, NodeFacts, NodeId, Sample, memory, rates};
 use tokio::time::timeout;
 
 use super::client::{Client, Right};
-use super::{State, error, fresh, history, wrong_method};
+use super::{State, csv, error, fresh, history, wrong_method};
 use crate::head::fleet::{NodeDetail, Numbered};
 use crate::head::{AsOf, HeadGone};
+use crate::history::tell::Form;
 
 /// A sweep takes a fraction of a second; a node that needs longer has other troubles.
 const USAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,19 +104,24 @@ impl<'a> NodeView<'a> {
 }
 
 /// What a node is like, and since when.
-fn condition(node: &NodeDetail, now_ms: u64) -> (Condition, u64) {
+pub(super) fn condition(node: &NodeDetail, now_ms: u64) -> (Condition, u64) {
     let taken_ms = node.state.latest.as_ref().map(|latest| latest.at_ms);
     Condition::of(&node.standing, taken_ms, node.state.period_ms.into(), now_ms)
 }
 
-async fn nodes(state: web::Data<State>) -> HttpResponse {
-    match state.head.nodes().await {
+async fn nodes(
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, history::Failure> {
+    let form = csv::form(&request)?;
+    Ok(match state.head.nodes().await {
+        Ok(AsOf { now_ms, of: nodes }) if form == Form::Csv => csv::nodes(&nodes, now_ms),
         Ok(AsOf { now_ms, of: nodes }) => {
             let nodes = nodes.iter().map(|node| NodeView::new(node, now_ms)).collect();
             fresh(&NodesView { now_ms, nodes })
         }
         Err(HeadGone) => stopping(),
-    }
+    })
 }
 
 /// A node as scripts see it when they ask for it alone.
@@ -146,23 +153,43 @@ async fn node(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
     })
 }
 
-async fn explain(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
+async fn explain(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, history::Failure> {
+    let form = csv::form(&request)?;
     let detail = match detail(&state, &id).await {
         Ok(detail) => detail.of,
-        Err(response) => return response,
+        Err(response) => return Ok(response),
     };
-    match &detail.state.latest {
-        Some(latest) => fresh(&Report::of(&latest.sample, &detail.state.facts)),
+    let report = |latest: &Reading| {
+        let report = Report::of(&latest.sample, &detail.state.facts);
+        if form == Form::Csv {
+            return csv::list(&report.breakdown.parts, &["id", "bytes", "reclaimable"]);
+        }
+        fresh(&report)
+    };
+    Ok(match &detail.state.latest {
+        Some(latest) => report(latest),
         None => error(StatusCode::SERVICE_UNAVAILABLE, "this node has given no reading yet"),
-    }
+    })
 }
 
-async fn doctor(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
-    match detail(&state, &id).await {
+async fn doctor(
+    state: web::Data<State>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, history::Failure> {
+    let form = csv::form(&request)?;
+    Ok(match detail(&state, &id).await {
+        Ok(AsOf { of: NodeDetail { survey: Some(survey), .. }, .. }) if form == Form::Csv => {
+            csv::list(&survey.findings, &["id", "severity", "finding", "evidence", "fix"])
+        }
         Ok(AsOf { of: NodeDetail { survey: Some(survey), .. }, .. }) => fresh(&survey.findings),
         Ok(_) => error(StatusCode::SERVICE_UNAVAILABLE, "this node has not been looked around yet"),
         Err(response) => response,
-    }
+    })
 }
 
 /// Asks the node, and waits for its answer; or tells what it answered in the past.
@@ -181,6 +208,7 @@ async fn usage(
         Err(response) => return Ok(response),
     };
     Ok(match timeout(USAGE_TIMEOUT, state.head.usage(id)).await {
+        Ok(Ok(usage)) if form == Form::Csv => csv::usage(&usage),
         Ok(Ok(usage)) => history::told(form, &usage, &usage),
         _ => error(StatusCode::SERVICE_UNAVAILABLE, "this node does not answer; try again"),
     })
@@ -224,7 +252,7 @@ async fn readings(state: web::Data<State>, id: web::Path<String>) -> HttpRespons
 }
 
 /// The field table, for whoever shows fields.
-async fn fields() -> HttpResponse {
+async fn fields(request: HttpRequest) -> Result<HttpResponse, history::Failure> {
     let field = |&field: &Field| {
         let (def, text) = (field.def(), field.text());
         json!({
@@ -238,7 +266,11 @@ async fn fields() -> HttpResponse {
             "help": text.help,
         })
     };
-    fresh(&Field::ALL.iter().map(field).collect::<Vec<_>>())
+    let fields: Vec<_> = Field::ALL.iter().map(field).collect();
+    Ok(match csv::form(&request)? {
+        Form::Csv => csv::list(&fields, &["id", "label", "unit", "kind", "file", "key"]),
+        _ => fresh(&fields),
+    })
 }
 
 /// What the head knows of the node named `id`, or the answer that says why it knows nothing.

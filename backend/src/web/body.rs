@@ -22,17 +22,26 @@ pub(super) async fn json<T: DeserializeOwned>(
     request: &HttpRequest,
     body: web::Payload,
 ) -> Result<T, HttpResponse> {
+    json_of(request, body, MOST).await
+}
+
+/// The same of a body of `most` bytes.
+pub(super) async fn json_of<T: DeserializeOwned>(
+    request: &HttpRequest,
+    body: web::Payload,
+    most: usize,
+) -> Result<T, HttpResponse> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     if !kind.trim().eq_ignore_ascii_case("application/json") {
         let message = "send JSON, with `Content-Type: application/json`";
         return Err(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    let bytes = match timeout(TIME, body.to_bytes_limited(MOST)).await {
+    let bytes = match timeout(TIME, body.to_bytes_limited(most)).await {
         Ok(Ok(Ok(bytes))) => bytes,
         Ok(Ok(Err(broken))) => return Err(error(StatusCode::BAD_REQUEST, broken.to_string())),
         Ok(Err(_)) => {
-            let message = format!("a body here has at most {MOST} bytes");
+            let message = format!("a body here has at most {most} bytes");
             return Err(error(StatusCode::PAYLOAD_TOO_LARGE, message));
         }
         Err(_) => return Err(error(StatusCode::REQUEST_TIMEOUT, "the body does not come")),

@@ -15,7 +15,7 @@ use shared::NodeId;
 use shared::history::to_postcard;
 
 use super::params::{BadRequest, Params};
-use super::{State, error, fresh, wrong_method};
+use super::{State, csv, error, fresh, wrong_method};
 use crate::clock::unix_ms;
 use crate::history::query::{self, BadQuery, Query, Words};
 use crate::history::tell::{Form, MOST_EVENTS, events as events_of};
@@ -30,8 +30,10 @@ const USAGE_MS: u64 = 10 * 60_000;
 /// Nodes that are asked for by name at most.
 const MOST_NODES: usize = 1000;
 
-/// For what has no columns.
+/// For what has no columns…
 const SHORT_FORMS: &[Form] = &[Form::Json, Form::Postcard];
+/// …and for what is a list.
+const LIST_FORMS: &[Form] = &[Form::Json, Form::Postcard, Form::Csv];
 const OF_NODE: [&str; 7] = ["from", "to", "step", "points", "fields", "bands", "format"];
 const OF_FLEET: [&str; 8] = ["nodes", "from", "to", "step", "points", "fields", "bands", "format"];
 
@@ -123,17 +125,20 @@ async fn events(
     let params = Params::of(&request, &["from", "to", "node", "format"])?;
     let span = query::span(params.get("from"), params.get("to"), EVENTS_MS, unix_ms())?;
     let node = params.get("node").map(node).transpose()?;
-    let form = params.form(&request, SHORT_FORMS)?;
+    let form = params.form(&request, LIST_FORMS)?;
     let live = Live::of(&state);
     let read = move || events_of(&live, span, node.as_ref(), MOST_EVENTS);
     let events = answer::read(&room, read).await?;
+    if form == Form::Csv {
+        return Ok(csv::list(&events, &["at_ms", "node", "kind", "text"]));
+    }
     Ok(told(form, &events, &events))
 }
 
 /// The form in which a sweep is wanted, and of which time, if that is not now.
 pub(super) fn usage_asked(request: &HttpRequest) -> Result<(Option<String>, Form), Failure> {
     let params = Params::of(request, &["at", "format"])?;
-    let form = params.form(request, SHORT_FORMS)?;
+    let form = params.form(request, LIST_FORMS)?;
     Ok((params.get("at").map(str::to_owned), form))
 }
 
@@ -157,6 +162,9 @@ pub(super) async fn usage_at(
         );
         return Ok(error(StatusCode::NOT_FOUND, message));
     };
+    if form == Form::Csv {
+        return Ok(csv::usage(&usage.usage));
+    }
     Ok(told(form, &json!({ "at_ms": usage.at_ms, "usage": usage.usage }), &usage))
 }
 

@@ -25,6 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::gate::{Full, Gate, Limits, Place};
+use crate::bill::Counted;
 use crate::error::tell;
 
 /// For a handshake, and again for the first line and the headers of a request.
@@ -135,14 +136,14 @@ impl Door {
         // Frames are written whole, so there is nothing to gather.
         stream.set_nodelay(true).ok();
         let Some(tls) = &self.tls else {
-            return Some(Wire::new(Stream::Plain(stream), place));
+            return Some(Wire::new(Stream::Plain(Counted(stream)), place));
         };
         let handshake = async {
             if is_plain_http(&stream).await {
                 refuse_plain_http(stream).await;
                 return None;
             }
-            tls.accept(stream).await.ok()
+            tls.accept(Counted(stream)).await.ok()
         };
         tokio::select! {
             handshake = timeout(TO_BEGIN, handshake) => {
@@ -207,8 +208,8 @@ pub(super) struct Wire {
 
 /// A connection, in the clear or not.
 pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Counted<TcpStream>),
+    Tls(Box<TlsStream<Counted<TcpStream>>>),
 }
 
 type Rest = dyn FnOnce(Stream) -> Pin<Box<dyn Future<Output = ()>>>;

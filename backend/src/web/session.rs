@@ -39,11 +39,15 @@ async fn login(
         Ok(login) => login,
         Err(refusal) => return refusal,
     };
-    let refusal = match state.viewers.sign_in(password, client.address, unix_ms()).await {
-        Ok(session) => return cookie(&client, &session, SESSION.as_secs()),
-        Err(refusal) => refusal,
-    };
-    let (status, wait) = match &refusal {
+    match state.viewers.sign_in(password, client.address, unix_ms()).await {
+        Ok(session) => cookie(&client, &session, SESSION.as_secs()),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// The answer to whoever is not signed in.
+pub(super) fn refused(refusal: &NotSignedIn) -> HttpResponse {
+    let (status, wait) = match refusal {
         NotSignedIn::WrongPassword | NotSignedIn::NoPassword => (StatusCode::UNAUTHORIZED, None),
         NotSignedIn::TooMany(wait) => (StatusCode::TOO_MANY_REQUESTS, Some(wait.as_secs())),
         NotSignedIn::Failed(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),

@@ -206,8 +206,8 @@ fn metrics_are_valid_and_prometheus_reads_them() {
         names,
         [
             "node_memory_MemAvailable_bytes gauge",
-            "headroom_faults counter",
-            "headroom_temperature_millicelsius gauge",
+            "node_vmstat_pgfault unknown",
+            "headroom_temperature_celsius gauge",
         ],
         "of what nobody knows there is nothing"
     );
@@ -215,7 +215,7 @@ fn metrics_are_valid_and_prometheus_reads_them() {
     let made = all.iter().filter(|made| made.node == "pi-07").nth(7).unwrap();
     let seconds = format!("{}.{:03}", made.at_ms / 1000, made.at_ms % 1000);
     let line = format!(
-        "headroom_faults_total{{instance=\"pi-07\"}} {} {}",
+        "node_vmstat_pgfault{{instance=\"pi-07\"}} {} {}",
         made.values[&Field::Faults],
         seconds.trim_end_matches('0').trim_end_matches('.')
     );

@@ -85,6 +85,52 @@ pub struct Def {
     pub end_s: u32,
 }
 
+impl Level {
+    /// Whether `value` is where harm begins, if that is at `begin`.
+    #[must_use]
+    pub fn is_beyond(self, value: f64, begin: f64) -> bool {
+        match self {
+            Self::None => false,
+            Self::PercentBelow | Self::BytesBelow | Self::SecondsBelow => value < begin,
+            Self::PercentAbove | Self::PagesAbove | Self::SecondsAbove => value > begin,
+        }
+    }
+
+    /// Whether `value` is where harm ends, if that is at `end`.
+    #[must_use]
+    pub fn is_back(self, value: f64, end: f64) -> bool {
+        match self {
+            Self::None => false,
+            Self::PercentBelow | Self::BytesBelow | Self::SecondsBelow => value >= end,
+            Self::PercentAbove | Self::PagesAbove | Self::SecondsAbove => value <= end,
+        }
+    }
+
+    /// Why harm cannot begin at `begin` and end at `end`, in a sentence without its full stop.
+    #[must_use]
+    pub fn wrong(self, begin: f64, end: f64) -> Option<String> {
+        let is_number = |value: f64| value.is_finite() && value >= 0.0;
+        if !is_number(begin) || !is_number(end) {
+            return Some("begin and end are numbers that are not negative".into());
+        }
+        match self {
+            Self::PercentBelow | Self::PercentAbove if begin > 100.0 || end > 100.0 => {
+                Some("begin and end are percent, 100 at most".into())
+            }
+            Self::PercentBelow | Self::BytesBelow | Self::SecondsBelow if end <= begin => {
+                Some(format!("it begins below {begin}, so it must end above that, not at {end}"))
+            }
+            Self::PercentAbove | Self::PagesAbove if end >= begin => {
+                Some(format!("it begins above {begin}, so it must end below that, not at {end}"))
+            }
+            Self::SecondsAbove if end > begin => {
+                Some(format!("it begins above {begin}, so it cannot end at {end}"))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Harm {
     /// All, in the order of the table.
     pub const ALL: [Self; 14] = [
@@ -287,7 +333,7 @@ const TABLE: [Def; 14] = [
         begin: 0.0,
         begin_s: 0,
         end: 0.0,
-        end_s: 0,
+        end_s: 60,
     },
     Def {
         id: "channel",
@@ -300,7 +346,7 @@ const TABLE: [Def; 14] = [
         begin: 0.0,
         begin_s: 300,
         end: 0.0,
-        end_s: 0,
+        end_s: 60,
     },
 ];
 
@@ -314,16 +360,28 @@ mod tests {
             let def = harm.def();
             assert_eq!(Harm::named(def.id), Some(harm));
             assert_eq!(serde_json::to_value(harm).unwrap(), def.id);
-            let beyond = match def.level {
-                Level::PercentBelow | Level::BytesBelow | Level::SecondsBelow => {
-                    def.end > def.begin
-                }
-                Level::PercentAbove | Level::PagesAbove => def.end < def.begin,
-                Level::SecondsAbove => def.end <= def.begin,
-                Level::None => true,
-            };
-            assert!(beyond, "{}", def.id);
+            assert_eq!(def.level.wrong(def.begin, def.end), None, "{}", def.id);
         }
         assert_eq!(Harm::named("used"), None);
+    }
+
+    #[test]
+    fn between_its_levels_harm_neither_begins_nor_ends() {
+        let (share, pressure) = (Level::PercentBelow, Level::PercentAbove);
+        for (level, value, beyond, back) in [
+            (share, 4.9, true, false),
+            (share, 5.0, false, false),
+            (share, 8.0, false, true),
+            (pressure, 9.0, true, false),
+            (pressure, 8.0, false, false),
+            (pressure, 5.0, false, true),
+        ] {
+            let (begin, end) = if level == share { (5.0, 8.0) } else { (8.0, 5.0) };
+            assert_eq!(level.is_beyond(value, begin), beyond, "{level:?} {value}");
+            assert_eq!(level.is_back(value, end), back, "{level:?} {value}");
+            assert!(level.wrong(end, begin).is_some());
+        }
+        assert!(share.wrong(5.0, f64::NAN).is_some() && share.wrong(-1.0, 5.0).is_some());
+        assert!(pressure.wrong(101.0, 5.0).unwrap().contains("percent"));
     }
 }

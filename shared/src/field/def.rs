@@ -35,6 +35,9 @@ pub enum Source {
     Mountinfo,
     /// `/sys/class/hwmon/hwmon*/` of the sensor named `rpi_volt`; the key is the file's name.
     Hwmon,
+    /// This program itself, whichever trees it reads: what Headroom costs the node. Looked up once a
+    /// minute; the key names the file of `/proc/self`, or what is counted here.
+    OwnProcess,
 }
 
 impl Source {
@@ -56,6 +59,7 @@ impl Source {
             Self::OwnGroups => "/proc/self/cgroup",
             Self::Mountinfo => "/proc/self/mountinfo",
             Self::Hwmon => "/sys/class/hwmon/hwmon*",
+            Self::OwnProcess => "/proc/self",
         }
     }
 }
@@ -103,7 +107,8 @@ impl Unit {
 pub enum Kind {
     /// May rise and fall; the value itself is of interest.
     Gauge,
-    /// Only rises until the node boots again; the difference of two readings is of interest.
+    /// Only rises until the node boots again (what Headroom counts of itself, until it is started again);
+    /// the difference of two readings is of interest.
     Counter,
 }
 

@@ -68,6 +68,7 @@ fn order_is_frozen() {
          huge_faults huge_fallbacks huge_collapses huge_splits huge_swap_outs kswapd_runs \
          kswapd_low_quick kswapd_high_quick zspages iommu_tables page_descriptions \
          zone_low zone_reserve min_free zram_original zram_compressed zram_used \
-         arc_size arc_floor limit limit_left lxcfs under_voltage"
+         arc_size arc_floor limit limit_left lxcfs under_voltage own_memory own_cpu_us own_sent \
+         own_written"
     );
 }

@@ -10,6 +10,8 @@ use super::*;
 use crate::probe::{Probe, Roots};
 
 const SECOND_US: u64 = 1_000_000;
+/// Long after all readings.
+const LATER: u64 = u64::MAX;
 
 /// Numbers without any pattern, the same in each run.
 struct Random(u64);
@@ -261,7 +263,7 @@ fn change(sample: &mut Sample, random: &mut Random) {
 fn what_is_held_is_kept_until_it_is_on_disk() {
     let mut outbox = Outbox::default();
     outbox.begin(&[]);
-    outbox.durable(&[]);
+    outbox.durable(&[], LATER);
     for seq in 1..=900 {
         outbox.push(&reading(seq));
         outbox.sent(seq);
@@ -270,15 +272,37 @@ fn what_is_held_is_kept_until_it_is_on_disk() {
     assert!(outbox.next_unheld().is_none());
     // A quarter of an hour later the head is killed, and holds what it wrote in between.
     let written = Span { from: 1, to: 200 };
-    assert!(outbox.durable(&[written]));
+    assert!(outbox.durable(&[written], LATER));
     outbox.begin(&[written]);
-    outbox.durable(&[written]);
+    outbox.durable(&[written], LATER);
     assert_eq!(seqs(&rest(&mut outbox)), (201..=900).collect::<Vec<_>>());
     // A head that keeps nothing says so by its silence.
     outbox.begin(&[Span { from: 1, to: 900 }]);
     outbox.held(&[], 2000 * SECOND_US);
     outbox.begin(&[]);
     assert!(rest(&mut outbox).is_empty());
+}
+
+#[test]
+fn the_last_two_minutes_stay_for_the_black_box() {
+    let mut outbox = Outbox::default();
+    outbox.begin(&[]);
+    (1..=900).for_each(|seq| outbox.push(&reading(seq)));
+    outbox.durable(&[Span { from: 1, to: 900 }], 900 * SECOND_US);
+    let recent = outbox.recent(780 * SECOND_US);
+    let seqs = recent.iter().map(|reading| reading.seq);
+    assert_eq!(seqs.collect::<Vec<_>>(), (781..=900).collect::<Vec<_>>());
+    assert!(outbox.readings().count() <= 180, "and no more than the rest of a chunk");
+    outbox.durable(&[Span { from: 1, to: 900 }], LATER);
+    assert!(outbox.readings().count() <= 60);
+    // One that reads ten times a second tells of each second once.
+    let mut outbox = Outbox::default();
+    for seq in 1..=3000 {
+        outbox.push(&AgentReading { uptime_us: seq * SECOND_US / 10, ..reading(seq) });
+    }
+    let recent = outbox.recent(180 * SECOND_US);
+    assert_eq!(recent.len(), Run::MOST);
+    assert!(recent.windows(2).all(|two| two[1].seq == two[0].seq + 10));
 }
 
 #[test]
@@ -295,10 +319,10 @@ fn without_room_what_is_on_disk_goes_first() {
         last
     };
     outbox.begin(&[]);
-    outbox.durable(&[]);
+    outbox.durable(&[], LATER);
     take(&mut outbox, 3000);
     outbox.held(&[Span { from: 1, to: 3000 }], 0);
-    outbox.durable(&[Span { from: 2001, to: 2500 }]);
+    outbox.durable(&[Span { from: 2001, to: 2500 }], LATER);
     while outbox.thinned().readings == 0 {
         assert!(take(&mut outbox, 1) < 60_000, "there is room for all of it");
     }

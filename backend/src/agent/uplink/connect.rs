@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{self, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::{Caller, End};
+use crate::bill::Counted;
 use crate::config::HeadUrl;
 use crate::probe::text;
 
@@ -58,6 +59,7 @@ pub(super) async fn connect(caller: &Caller, url: &HeadUrl) -> Result<Box<dyn Wi
     }
     let tcp = tcp.map_err(|error| lost("cannot connect to", &error))?;
     give_up_dead_peers(&tcp).map_err(|error| lost("cannot set up the connection to", &error))?;
+    let tcp = Counted(tcp);
     if !url.is_tls() {
         return Ok(Box::new(tcp));
     }

@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::head::news::Outlook;
+use shared::black_box::{
+    BlackBox, Killed, MOST_KILLED, MOST_RANKED, MOST_RANKINGS, Ranked, Ranking, Why,
+};
 use shared::overview::{Brief, Briefs, Label};
+use shared::run::Run;
 use shared::wire::{AgentReading, ClockReading, Delta, FeedMessage};
 use shared::{Field, NodeFacts, Sample};
 
@@ -211,4 +215,36 @@ fn what_is_not_the_protocol_is_refused() {
     let refusal = fleet.report(1, None, Report::Said(AgentMessage::Hello(newer)), 0).unwrap_err();
     assert!(refusal.to_string().contains("protocol 9"), "{refusal}");
     assert_eq!(fleet.window(77).readings.len(), 0);
+}
+
+#[test]
+fn black_boxes_are_placed_in_the_heads_time_and_taken_once() {
+    let mut fleet = fleet();
+    let a_box = |at_us: u64| BlackBox {
+        why: Why::OutOfMemory,
+        uptime_us: at_us,
+        killed: vec![Killed { name: "é".repeat(500), uptime_us: at_us, ..Killed::default() }; 99],
+        rankings: vec![Ranking { uptime_us: at_us, rows: vec![Ranked::default(); 99] }; 99],
+        readings: Run::of([&reading(1), &reading(2)]),
+        note: Some("n".repeat(9999)),
+    };
+    let said = |at_us| Report::Said(AgentMessage::BlackBox(Box::new(a_box(at_us))));
+    // The node's second is the head's fiftieth.
+    fleet.report(1, None, said(3_000_000), 59_000).unwrap();
+    fleet.report(1, None, said(3_000_000), 59_500).unwrap();
+    let [kept] = &fleet.take_boxes()[..] else { panic!("one that is sent again is the same") };
+    assert_eq!((kept.node.as_str(), kept.at_ms, kept.offset_ms), ("a", 52_000, 49_000));
+    let times: Vec<u64> = kept.readings.iter().map(|reading| reading.at_ms).collect();
+    assert_eq!((times, kept.what.readings.len()), (vec![50_000, 51_000], 0));
+    let BlackBox { killed, rankings, note, .. } = &kept.what;
+    assert_eq!((killed.len(), killed[0].name.len()), (MOST_KILLED, 256));
+    assert_eq!((rankings.len(), rankings[0].rows.len()), (MOST_RANKINGS, MOST_RANKED));
+    assert_eq!(note.as_ref().unwrap().len(), 1000);
+    assert!(fleet.take_boxes().is_empty());
+    // Nobody takes them: the newest are kept.
+    for at in 10..200 {
+        fleet.report(1, None, said(at * 1_000_000), 1_000_000).unwrap();
+    }
+    let kept = fleet.take_boxes();
+    assert_eq!((kept.len(), kept[63].what.uptime_us), (64, 199_000_000));
 }

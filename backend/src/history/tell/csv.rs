@@ -26,7 +26,8 @@ impl Csv {
 
 /// `text` as a cell. What a spreadsheet would take for a formula begins with an apostrophe: boots are
 /// named by nodes, and names may be made to do harm.
-fn cell(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn cell(text: &str) -> Cow<'_, str> {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if !is_formula && !text.contains([',', '"', '\n', '\r']) {
         return text.into();

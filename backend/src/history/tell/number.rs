@@ -1,7 +1,6 @@
 //! Numbers as text, without detours: most of what is told is numbers.
 
-use shared::Field;
-use shared::field::{Kind, Source};
+use shared::field::Kind;
 
 use super::super::cell::Cell;
 
@@ -39,19 +38,6 @@ pub(super) fn mean(kind: Kind, cell: &Cell, out: &mut Vec<u8>) {
     }
 }
 
-/// How `node_exporter` names a line of meminfo, and this program what is nowhere else; `total` is what
-/// counters end with.
-pub(super) fn metric(field: Field) -> String {
-    let def = field.def();
-    let bytes = if def.unit == shared::field::Unit::Bytes { "_bytes" } else { "" };
-    if def.source == Source::Meminfo {
-        let key: String =
-            def.key.replace(')', "").chars().map(|c| if c == '(' { '_' } else { c }).collect();
-        return format!("node_memory_{key}{bytes}");
-    }
-    format!("headroom_{}{bytes}", def.id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,26 +65,5 @@ mod tests {
         assert_eq!(text(|out| mean(Kind::Gauge, &most, out)), u64::MAX.to_string());
         let counter = Cell { min: 0, max: 1, sum: 2, weight: 3_000_000 };
         assert_eq!(text(|out| mean(Kind::Counter, &counter, out)), "0.667");
-    }
-
-    #[test]
-    fn metrics_are_named_as_elsewhere() {
-        for (field, name) in [
-            (Field::Available, "node_memory_MemAvailable_bytes"),
-            (Field::ActiveFile, "node_memory_Active_file_bytes"),
-            (Field::HugePagesTotal, "node_memory_HugePages_Total"),
-            (Field::Committed, "node_memory_Committed_AS_bytes"),
-            (Field::SwappedIn, "headroom_swapped_in_pages"),
-            (Field::PagedIn, "headroom_paged_in_bytes"),
-            (Field::Load1, "headroom_load_1m_hundredths"),
-        ] {
-            assert_eq!(metric(field), name);
-        }
-        let mut all: Vec<_> = Field::ALL.iter().map(|&field| metric(field)).collect();
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        assert!(all.iter().all(|name| name.chars().all(is_name)), "{all:?}");
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), Field::ALL.len());
     }
 }

@@ -78,9 +78,11 @@ pub(super) const MODULES: &[Module] = &[
         at: (BACKEND, "web"),
         uses: Some(&[
             "alerts",
+            "bill",
             "clock",
             "config",
             "error",
+            "exports",
             "fit",
             "head",
             "here",
@@ -100,14 +102,16 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "alerts"),
-        uses: Some(&["config", "error", "head", "keeper", "notify", "secrets"]),
+        uses: Some(&[
+            "ask", "clock", "config", "error", "head", "keeper", "notify", "secrets", "table",
+        ]),
         never: &["actix_web", "actix_ws", "std::net"],
         texts: &["/proc", "/sys"],
         because: "alerts judges what the head knows, and has it told by notify",
     },
     Module {
         at: (BACKEND, "notify"),
-        uses: Some(&["config", "error", "secrets", "tls"]),
+        uses: Some(&["clock", "config", "error", "secrets", "tls"]),
         never: &["actix_ws", "TcpListener"],
         texts: &["/proc", "/sys"],
         because: "notify knows messages and channels, not how harm is found",
@@ -121,7 +125,9 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "fit"),
-        uses: Some(&["ask", "config", "error", "head", "history", "holds", "keeper", "table"]),
+        uses: Some(&[
+            "ask", "config", "error", "head", "here", "history", "holds", "keeper", "table",
+        ]),
         never: &["actix_ws", "std::fs", "std::net"],
         texts: &["/proc", "/sys"],
         because: "fit judges what the head knows, or asks a head",
@@ -134,8 +140,15 @@ pub(super) const MODULES: &[Module] = &[
         because: "holds keeps reservations, and is told the time",
     },
     Module {
+        at: (BACKEND, "exports"),
+        uses: Some(&["bill", "config", "error", "head", "secrets", "tls"]),
+        never: &["actix_ws", "std::fs", "std::net", "TcpListener"],
+        texts: &["/proc", "/sys"],
+        because: "exports sends what the head knows elsewhere, and serves nothing",
+    },
+    Module {
         at: (BACKEND, "metrics"),
-        uses: Some(&["head"]),
+        uses: Some(&["bill", "exports", "head"]),
         never: &CLOCKS_AND_SOCKETS,
         texts: &[],
         because: "metrics puts readings into the words of Prometheus",
@@ -143,7 +156,8 @@ pub(super) const MODULES: &[Module] = &[
     Module {
         at: (BACKEND, "agent"),
         uses: Some(&[
-            "clock", "config", "doctor", "error", "head", "probe", "secrets", "signals", "tls",
+            "bill", "clock", "config", "doctor", "error", "head", "probe", "secrets", "signals",
+            "tls",
         ]),
         never: &["actix_web", "actix_ws", "actix_rt"],
         texts: &[],
@@ -155,6 +169,13 @@ pub(super) const MODULES: &[Module] = &[
         never: &["actix_web", "actix_ws", "std::fs", "tokio"],
         texts: &["/proc", "/sys"],
         because: "announce tells where the head is, and hears nothing",
+    },
+    Module {
+        at: (BACKEND, "bill"),
+        uses: Some(&[]),
+        never: &["std::net", "actix_web", "actix_ws", CLOCKS[0], CLOCKS[1]],
+        texts: &[],
+        because: "bill knows this program alone: not what it reads, nor to whom it talks",
     },
     Module {
         at: (BACKEND, "signals"),
