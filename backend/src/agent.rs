@@ -9,6 +9,7 @@ mod chores;
 pub mod command;
 mod journal;
 mod link;
+mod metrics;
 mod outbox;
 mod session;
 pub mod uplink;
@@ -20,13 +21,13 @@ use std::time::Duration;
 use shared::overview::Label;
 use shared::wire::{AgentMessage, AgentReading, AgentRequest, Hello, PROTOCOL};
 use shared::{NodeFacts, NodeId, Sample};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::bill::Bill;
 use crate::clock;
 use crate::error::tell;
-use crate::probe::{Probe, Roots, host};
+use crate::probe::{Probe, ProbeError, Roots, host};
 use crate::secrets;
 use black_box::Recorder;
 use chores::Chores;
@@ -36,6 +37,7 @@ use session::{Session, Todo};
 
 pub use journal::JournalPlace;
 pub use link::{Ended, Link};
+pub use metrics::Latest;
 
 /// Which node is read, and how.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Agent {
     pub labels: Vec<Label>,
     /// Where its readings outlive the program, until they are on disk; `None` is nowhere.
     pub journal: Option<JournalPlace>,
+    /// Who is shown each reading besides.
+    pub shows: Option<watch::Sender<Latest>>,
 }
 
 /// Reads the node and reports it through the newest of `links`, until there is none and no more can
@@ -94,6 +98,9 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
                         let reading = AgentReading { seq, uptime_us, sample: taken.sample };
                         outbox.push(&reading);
                         recorder.see(&reading, &outbox);
+                        if let Some(shows) = &agent.shows {
+                            shows.send_replace(Some(reading.clone()));
+                        }
                         if let Some(journal) = &mut journal {
                             journal.note(&reading, &outbox);
                         }
@@ -101,11 +108,7 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
                             went = session.tell_live(&reading, &mut outbox);
                         }
                     }
-                    Err(error) => {
-                        let trouble = crate::error::Error::from(error).chain().to_string();
-                        complain(&mut heard, trouble.clone());
-                        tell_head(&mut session, AgentMessage::Trouble(trouble));
-                    }
+                    Err(error) => tell_trouble(error, &mut heard, &mut session),
                 }
                 chores.begin_what_is_due(&last);
                 tick = Instant::now() + clock::until_next(period);
@@ -194,6 +197,17 @@ async fn next_request<L: Link>(session: &mut Option<Session<L>>) -> Result<Agent
         Some(session) => session.next().await,
         None => pending().await,
     }
+}
+
+/// It cannot read its node.
+fn tell_trouble<L: Link>(
+    error: ProbeError,
+    heard: &mut HashSet<String>,
+    session: &mut Option<Session<L>>,
+) {
+    let trouble = crate::error::Error::from(error).chain().to_string();
+    complain(heard, trouble.clone());
+    tell_head(session, AgentMessage::Trouble(trouble));
 }
 
 fn tell_head<L: Link>(session: &mut Option<Session<L>>, message: AgentMessage) {

@@ -11,11 +11,13 @@ use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use shared::forecast::Forecast;
 use shared::{NodeFacts, NodeId, Sample};
 use tokio::time::timeout;
 
-use crate::config::{HeadArgs, TrustArgs};
+use crate::config::{FleetArgs, HeadArgs, TrustArgs};
 use crate::error::{Error, tell};
+use crate::here::Reached;
 use crate::table::plain;
 use crate::{secrets, tls};
 
@@ -29,6 +31,7 @@ const SILENCE: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct Nodes {
+    now_ms: u64,
     nodes: Vec<Node>,
 }
 
@@ -45,6 +48,12 @@ pub struct Node {
     pub facts: NodeFacts,
     /// The last reading.
     pub sample: Option<Sample>,
+    /// What is foreseen, by a head that does foresee.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
+    /// The head's clock when it told this: ms since 1970.
+    #[serde(skip)]
+    pub now_ms: u64,
 }
 
 /// The state of a node in a word. A head of another version may know others than this one.
@@ -90,11 +99,40 @@ pub fn nodes(url: &str, of: &HeadArgs) -> Result<Vec<Node>, Error> {
     if of.node.is_some() {
         return Ok(vec![choose(&mut head, of)?]);
     }
-    Ok(head.get::<Nodes>("/api/v1/nodes")?.nodes)
+    all(&mut head)
+}
+
+/// Every node that the head knows.
+fn all(head: &mut Head<'_>) -> Result<Vec<Node>, Error> {
+    let Nodes { now_ms, mut nodes } = head.get("/api/v1/nodes")?;
+    for node in &mut nodes {
+        node.now_ms = now_ms;
+    }
+    Ok(nodes)
+}
+
+/// The address of the head that is meant, and how it is trusted: the one that is named, or else the one on
+/// this machine.
+pub fn place(of: FleetArgs) -> Result<(String, TrustArgs), Error> {
+    let FleetArgs { head, trust, data } = of;
+    if let Some(url) = head {
+        return Ok((url, trust));
+    }
+    let dir = data.resolve()?;
+    let Some(reached) = Reached::last(&dir) else {
+        let text = format!(
+            "this needs a head, which knows the nodes and what they had; no head keeps its data in {}. \
+             Name one with --head, such as --head http://127.0.0.1:8080, or start one with `headroom`",
+            dir.display()
+        );
+        return Err(Error::Refused(text));
+    };
+    let fingerprint = trust.fingerprint.or(reached.fingerprint);
+    Ok((reached.url(), TrustArgs { fingerprint, ..trust }))
 }
 
 fn choose(head: &mut Head<'_>, of: &HeadArgs) -> Result<Node, Error> {
-    let Nodes { mut nodes } = head.get("/api/v1/nodes")?;
+    let mut nodes = all(head)?;
     let node = of.node.as_deref();
     let ids = |nodes: &[Node]| match nodes {
         [] => "it has none".to_owned(),

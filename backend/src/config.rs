@@ -23,7 +23,7 @@ use crate::probe::Roots;
 use crate::tls::Fingerprint;
 
 pub use agent::{AgentArgs, AgentConfig, AgentSettings, Place, SERVICE, UplinkConfig};
-pub use alert::{AlertCommand, HeadUrlArgs};
+pub use alert::AlertCommand;
 pub use alerts::AlertSettings;
 pub use channels::{
     ChannelConfig, ChannelKind, ChannelSettings, ChatId, Discord, Email, EmailTls, Gotify, Ntfy,

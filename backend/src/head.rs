@@ -9,6 +9,7 @@
 //! * [`fleet`]: every node, and what agents report of it; of one node `node`, with its readings in
 //!   `record`, placed in time by `offset`, and how it goes over a day in `course`. `bounds` cuts what is
 //!   too long.
+//! * `foresight`: what is foreseen of a node; `bygone` is what history tells for that.
 //! * `keeping`: what waits for disk besides readings: `log` is what happened, `story` what of one node
 //!   was told so. `unsaved` are the readings of one boot that wait, `past` those that are there.
 //! * [`feed`]: those who follow, and what they are told; `news` is what is new for them.
@@ -16,9 +17,11 @@
 //! * `links`: the ways back to the agents; `refusal` is why one is closed.
 
 mod bounds;
+mod bygone;
 mod course;
 pub mod feed;
 pub mod fleet;
+mod foresight;
 mod handle;
 mod keeping;
 mod links;
@@ -50,6 +53,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::error::tell;
+pub use bygone::Bygone;
 use feed::{Feed, FollowerId, Following, View};
 use fleet::{Expected, Fleet, LinkId, NodeDetail, Numbered, Reply};
 pub use handle::Head;
@@ -105,6 +109,7 @@ enum Command {
     Give(oneshot::Sender<Pending>),
     Saved,
     Know(Box<Known>),
+    Recall(Vec<Bygone>),
     Stop,
 }
 
@@ -162,6 +167,9 @@ async fn run(mut state: State, mut queue: mpsc::Receiver<Command>, clock: impl F
                 }
                 if time_ms >= told_ms + GATHER_MS {
                     told_ms = time_ms;
+                    for link in state.fleet.foresee_some(now_ms) {
+                        state.links.look(link);
+                    }
                     for link in state.links.tell_some() {
                         state.links.drop(link);
                         state.fleet.leave(link, false, now_ms);
@@ -256,6 +264,7 @@ impl State {
                 let news = self.fleet.know(*known, now_ms);
                 self.tell_durable(news);
             }
+            Command::Recall(bygones) => self.fleet.recall(bygones, now_ms),
             Command::Usage(id, answer) => {
                 if let Some(node) = self.fleet.number_of(&id)
                     && let Some(link) = self.fleet.link(node)

@@ -78,6 +78,12 @@ impl Archive {
         self.look(|inner| inner.trouble.clone())
     }
 
+    /// Whether it was written since the head started.
+    #[must_use]
+    pub fn has_committed(&self) -> bool {
+        self.look(|inner| inner.committed_ms.is_some())
+    }
+
     /// How history fares. It may take a while too.
     #[must_use]
     pub fn status(&self, now_ms: u64) -> HistoryStatus {

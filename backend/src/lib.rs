@@ -15,6 +15,7 @@
 //! * [`fit`]: where the next job fits, and `headroom fit`.
 //! * [`metrics`]: what the head knows in the words of Prometheus.
 //! * [`exports`]: sends readings to stores and brokers.
+//! * [`incident_page`]: one incident as a document that opens anywhere.
 //! * [`web`]: serves what the head knows. Never reads a node.
 //! * [`free`]: `headroom free`.
 //! * [`explain`]: `headroom explain`.
@@ -53,6 +54,7 @@ pub mod head;
 pub mod here;
 pub mod history;
 pub mod holds;
+pub mod incident_page;
 pub mod keeper;
 pub mod metrics;
 pub mod notify;

@@ -9,9 +9,7 @@ mod families;
 mod head;
 mod nodes;
 
-use shared::NodeId;
 use shared::alert::Incident;
-use shared::forecast::Forecast;
 use shared::history::HistoryStatus;
 
 use crate::bill::Cost;
@@ -44,9 +42,6 @@ impl Form {
     }
 }
 
-/// What is foreseen of nodes.
-pub type Foreseen = Vec<(NodeId, Forecast)>;
-
 /// What is told.
 pub struct Known<'a> {
     /// The head's clock: ms since 1970.
@@ -61,8 +56,6 @@ pub struct Known<'a> {
 
 /// What only a head knows.
 pub struct OfHead<'a> {
-    /// What is foreseen.
-    pub foreseen: &'a Foreseen,
     /// Incidents that are not over.
     pub incidents: &'a [Incident],
     /// How history fares.

@@ -69,6 +69,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
                 period_ms: config.period_ms,
                 labels: Vec::new(),
                 journal: journal(config),
+                shows: None,
             };
             rt::spawn(agent::run(agent, incoming));
         }

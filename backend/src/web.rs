@@ -5,6 +5,7 @@ mod agents;
 mod api;
 mod body;
 mod bounded;
+mod chart;
 mod client;
 mod csv;
 mod exports;
@@ -12,6 +13,7 @@ mod fit;
 mod gate;
 mod guard;
 mod history;
+mod incident_page;
 mod incidents;
 mod joining;
 mod listen;
@@ -128,6 +130,7 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
                     .add(("Cross-Origin-Resource-Policy", "same-origin")),
             )
             .configure(api::routes)
+            .configure(chart::routes)
             .configure(history::routes)
             .configure(fit::routes)
             .configure(metrics::routes)
@@ -137,6 +140,7 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
             .configure(session::routes)
             .configure(joining::routes)
             .configure(agents::routes)
+            .configure(incident_page::routes)
             .configure(page::routes)
     };
     listen::server(listener, tls, limits, application)

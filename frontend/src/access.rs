@@ -38,7 +38,48 @@ pub enum Call {
     Create(String),
     /// Take the token of this name back.
     Revoke(String),
+    /// Something about jobs, incidents or rules.
+    Tell(Request),
 }
+
+/// What a request is about. Each has the newest answer kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Incidents that are open.
+    Open,
+    /// All incidents, newest first.
+    Incidents,
+    /// Rules and channels.
+    Alerts,
+    /// Whether a channel takes messages.
+    Test,
+    /// Where a job fits.
+    Fit,
+    /// The same for other programs.
+    Hosts,
+    /// What is held.
+    Holds,
+    /// Hold, or release.
+    Hold,
+    /// Acknowledge an incident, or silence it.
+    Care,
+}
+
+/// A request to the head, as it stands in HTTP. Answers are postcard where there is a choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What it is about.
+    pub topic: Topic,
+    /// `GET`, or what changes something.
+    pub method: &'static str,
+    /// Path and query.
+    pub path: String,
+    /// JSON.
+    pub body: Option<String>,
+}
+
+/// What the head answered: bytes, or its status, 0 if there is no answer, and why not in a sentence.
+pub type Answer = Result<Vec<u8>, (u16, String)>;
 
 /// What came of it. Errors are sentences for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,4 +94,6 @@ pub enum Reply {
     Created(Result<String, String>),
     /// To [`Call::Revoke`].
     Revoked(Result<(), String>),
+    /// To [`Call::Tell`].
+    Told(Topic, Answer),
 }

@@ -5,23 +5,25 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos::wasm_bindgen::JsCast as _;
-use leptos::web_sys::{Element, Event, HtmlDialogElement};
+use leptos::web_sys::{Element, Event};
 
 use crate::access::Call;
+use crate::late;
 use crate::net;
+use crate::route::{Place, Route};
 use crate::status::Kind;
-use crate::store::{Shown, Store};
-use crate::view::adding::{add_adding, open_adding};
-use crate::view::compare::add_compare;
-use crate::view::dom::{around, dress, find, focus, follow, on, put, set, show, stamp};
+use crate::store::{Late, Shown, Store};
+use crate::view::dialog::Dialog;
+use crate::view::dom::{add_late, around, dress, find, focus, follow, on, put, set, show, stamp};
 use crate::view::door::add_door;
 use crate::view::fleet::{add_fleet, add_spoken};
-use crate::view::go::{date_link, follow_link, go_home, here, is_on_control, key_of, note_address};
-use crate::view::happened::add_happened;
+use crate::view::go::{
+    date_link, follow_link, go, go_home, here, is_on_control, key_of, note_address,
+};
 use crate::view::node::add_node;
 use crate::view::play::press_time;
 use crate::view::status::add_status;
+use crate::view::strip::add_strip;
 use crate::view::time::add_time;
 
 /// Brings the page to life: `page` is all of it.
@@ -29,17 +31,20 @@ pub(crate) fn start(page: &Element) {
     let store = Store::new(here());
     add_status(page, store);
     add_spoken(find(page, "spoken"), store);
+    add_strip(page, store);
     add_main(page, store);
     add_time(page, store);
-    let history = add_happened(page, store);
-    let adding = add_adding(page, store);
-    let help: HtmlDialogElement = find(page, "help").unchecked_into();
-    let opened = help.clone();
-    on(find(page, "keys"), "click", move |_| open(&opened));
+    let dialog = |name, fill| Dialog::of(page, store, name, fill);
+    let help = dialog("help", |parts| parts.help);
+    let history = dialog("history", |parts| parts.happened);
+    let adding = dialog("adding", |parts| parts.adding);
+    for (button, opened) in [("keys", help.clone()), ("happened", history.clone())] {
+        on(find(page, button), "click", move |_| opened.open());
+    }
     let dialog = adding.clone();
     on(page, "click", move |event| {
         if around(&event, "[data-name=add]").is_some() {
-            open_adding(&dialog, store);
+            dialog.open_adding();
         } else {
             follow_link(store, &event);
         }
@@ -75,6 +80,11 @@ pub(crate) fn start(page: &Element) {
                 let answer = net::bytes(&ask.path()).await;
                 store.fetched(&ask, answer);
             });
+        }
+    });
+    follow(move || {
+        if matches!(store.late(), Late::Coming) {
+            spawn_local(async move { store.take_late(late::load().await) });
         }
     });
     store.desk().ask(Call::Session);
@@ -115,6 +125,7 @@ fn add_main(page: &Element, store: Store) {
         let name = match &shown {
             Shown::Node(id) => store.row_of(id).map(|row| row.name().to_owned()),
             Shown::Compare(ids) => Some([&ids.len().to_string(), " nodes compared"].concat()),
+            Shown::Incidents => Some("Incidents".into()),
             _ => None,
         };
         let title = name.map_or("Headroom".into(), |name| [&name, " · Headroom"].concat());
@@ -141,7 +152,14 @@ fn add_main(page: &Element, store: Store) {
                 }
             }
             Shown::Fleet(view) => add_fleet(&place, store, view),
-            Shown::Compare(ids) => add_compare(&place, store, ids),
+            Shown::Incidents => {
+                add_late(&place, store, move |place, parts| (parts.incidents)(place, store));
+            }
+            Shown::Compare(ids) => {
+                add_late(&place, store, move |place, parts| {
+                    (parts.compare)(place, store, ids.clone());
+                });
+            }
         });
         // Whoever goes by keys goes on from the heading of what is new.
         if had_focus && let Ok(Some(heading)) = place.query_selector("h1") {
@@ -151,14 +169,7 @@ fn add_main(page: &Element, store: Store) {
     });
 }
 
-fn open(dialog: &HtmlDialogElement) {
-    if !dialog.open() {
-        // It can only fail on a dialog that is open.
-        dialog.show_modal().ok();
-    }
-}
-
-fn press(store: Store, [help, adding, history]: &[HtmlDialogElement; 3], event: &Event) {
+fn press(store: Store, [help, adding, history]: &[Dialog; 3], event: &Event) {
     let Some(key) = key_of(event) else { return };
     match key.as_str() {
         // Space works buttons and the like.
@@ -174,11 +185,12 @@ fn press(store: Store, [help, adding, history]: &[HtmlDialogElement; 3], event: 
             store.freeze(false);
             store.travel(store.time().live());
         }
-        "e" => open(history),
-        "?" => open(help),
+        "i" => go(store, Route { place: Place::Incidents, ..Route::default() }),
+        "e" => history.open(),
+        "?" => help.open(),
         "a" => {
             event.prevent_default();
-            open_adding(adding, store);
+            adding.open_adding();
         }
         "Escape" => go_home(store),
         key => {

@@ -19,7 +19,7 @@ use shared::wire::{
 };
 
 pub(crate) use call::perform;
-pub(crate) use fetch::{Refusal, bytes};
+pub(crate) use fetch::{Refusal, bytes, text};
 
 /// The head sends something every second; silence for this long, in ms, is a broken link.
 const SILENCE_MS: u32 = 3000;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::fit::Wish;
 use crate::fleet::order::{Column, Order};
 use crate::time::Time;
 
@@ -15,6 +16,8 @@ pub enum Place {
     Node(String),
     /// Nodes side by side, by their ids.
     Compare(Vec<String>),
+    /// What went wrong.
+    Incidents,
 }
 
 /// How the nodes of a cluster are shown.
@@ -37,6 +40,8 @@ pub struct Route {
     pub order: Order,
     /// Whether amounts are shares of each node's total, not on one scale.
     pub by_share: bool,
+    /// What is asked about the next job.
+    pub wish: Wish,
     /// When.
     pub time: Time,
 }
@@ -76,11 +81,14 @@ impl Route {
                     nodes = value.split(',').filter(|id| !id.is_empty()).map(Into::into).collect();
                     nodes.truncate(MOST_COMPARED);
                 }
+                key if route.wish.read(key, &value) => {}
                 _ => route.time.read(key, &value, &mut from),
             }
         }
         if path == "/compare" {
             route.place = Place::Compare(nodes);
+        } else if path == "/incidents" {
+            route.place = Place::Incidents;
         } else if let Some(id) = path.strip_prefix("/nodes/") {
             route.place = Place::Node(decoded(id));
         }
@@ -103,6 +111,7 @@ impl Route {
         };
         match &self.place {
             Place::Overview => address.push('/'),
+            Place::Incidents => address.push_str("/incidents"),
             Place::Node(id) => {
                 address.push_str("/nodes/");
                 address.push_str(&encoded(id));
@@ -127,8 +136,9 @@ impl Route {
             }
             add(&mut address, "group", &encoded(group));
             add(&mut address, "filter", &encoded(filter));
+            self.wish.write(&mut |key, value| add(&mut address, key, value));
         }
-        let by_share = self.by_share && !matches!(self.place, Place::Node(_));
+        let by_share = self.by_share && !matches!(self.place, Place::Node(_) | Place::Incidents);
         add(&mut address, "bars", if by_share { "share" } else { "" });
         self.time.write(&mut |key, value| add(&mut address, key, value));
         address
@@ -136,7 +146,7 @@ impl Route {
 }
 
 /// A value as it may stand in an address.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -182,6 +192,9 @@ mod tests {
             "/?view=heat&sort=-available&group=rack&filter=a%20%3C%C3%A4%3E&bars=share",
             "/?view=list&sort=pressure",
             "/?view=heat&range=7d",
+            "/?fit=3GiB&copies=4&labels=rack%3Da",
+            "/?view=list&fit=3%20GiB&strategy=pack&range=6h",
+            "/incidents",
             "/nodes/pi-07?from=1795435387000&to=1795521787000&at=1795500000000",
             "/compare?nodes=a,b&bars=share&range=6h",
         ] {

@@ -7,13 +7,14 @@ mod node;
 use std::sync::Arc;
 
 use shared::NodeId;
+use shared::forecast::Forecast;
 use shared::overview::{Briefs, NodeStanding, Roster, RosterEntry};
 use shared::window::Window;
-use shared::wire::{FeedMessage, FeedRequest, NodePast, NodeState};
+use shared::wire::{FeedMessage, FeedRequest, NodeForecast, NodePast, NodeState};
 
 use crate::fleet::row::Row;
 
-pub use node::{Node, Readout};
+pub use node::{Bill, Node, Readout};
 
 /// All nodes, as of the last message.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Fleet {
     /// The nodes that somebody looks at.
     wanted: Vec<NodeId>,
     open: Vec<Node>,
+    /// What is foreseen, by the nodes' numbers.
+    forecasts: Vec<(u32, Forecast)>,
 }
 
 /// What a message changed.
@@ -68,8 +71,15 @@ impl Fleet {
             | FeedMessage::Delta(_)
             | FeedMessage::Window(_)
             | FeedMessage::Standings(_)
-            | FeedMessage::Events(_)
-            | FeedMessage::Forecasts(_) => Outcome::default(),
+            | FeedMessage::Events(_) => Outcome::default(),
+            FeedMessage::Forecasts(news) => {
+                let nodes = news.iter().map(|news| news.node).collect();
+                for NodeForecast { node, forecast } in news {
+                    self.forecasts.retain(|(number, _)| *number != node);
+                    self.forecasts.extend(forecast.map(|forecast| (node, forecast)));
+                }
+                Outcome { nodes, ..Outcome::default() }
+            }
         }
     }
 
@@ -107,6 +117,8 @@ impl Fleet {
         let shift_ms = self.ahead_ms.filter(|_| is_new_run).map_or(0, |old| ahead_ms - old);
         self.ahead_ms = Some(ahead_ms);
         self.seq = roster.seq;
+        // What is foreseen follows a roster.
+        self.forecasts.clear();
         if shift_ms != 0 {
             for node in &mut self.open {
                 node.window.shift(shift_ms);
@@ -137,6 +149,7 @@ impl Fleet {
         for number in left {
             self.rows.retain(|row| row.number != number);
             self.open.retain(|node| node.state.node != number);
+            self.forecasts.retain(|(node, _)| *node != number);
         }
         for entry in joined {
             self.join(entry, &mut outcome);
@@ -225,6 +238,12 @@ impl Fleet {
     #[must_use]
     pub fn window(&self, id: &NodeId) -> Option<&Window> {
         self.node(id).map(|node| &node.window)
+    }
+
+    /// What is foreseen of a node.
+    #[must_use]
+    pub fn forecast(&self, number: u32) -> Option<&Forecast> {
+        self.forecasts.iter().find(|(node, _)| *node == number).map(|(_, forecast)| forecast)
     }
 
     fn node(&self, id: &NodeId) -> Option<&Node> {

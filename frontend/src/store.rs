@@ -4,12 +4,14 @@
 //! type of signal and nothing is copied to be compared.
 
 mod access;
+mod late;
 mod list;
 mod node;
 mod past;
 mod shown;
 mod status;
 mod time;
+mod told;
 
 use std::cell::{Cell, RefCell};
 
@@ -24,6 +26,7 @@ use crate::state::{Fleet, Outcome};
 use crate::status::Link;
 
 pub(crate) use access::Desk;
+pub(crate) use late::{Late, Parts};
 pub(crate) use list::Entry;
 pub(crate) use node::Node;
 pub(crate) use shown::Shown;
@@ -55,6 +58,9 @@ struct Inner {
     nodes: RefCell<Vec<Node>>,
     list: list::List,
     desk: Desk,
+    told: told::Told,
+    late: Cell<Late>,
+    late_came: RwSignal<()>,
     past: past::Past,
     /// Whether the user holds the numbers still.
     frozen: Cell<bool>,
@@ -89,6 +95,9 @@ impl Store {
             nodes: RefCell::default(),
             list: list::List::new(),
             desk: Desk::new(),
+            told: told::Told::new(),
+            late: Cell::default(),
+            late_came: signal(),
             past: past::Past::new(),
             frozen: Cell::new(false),
             outdated: Cell::new(false),
@@ -126,9 +135,13 @@ impl Store {
                 if let FeedMessage::Roster(roster) = &*message {
                     self.0.outdated.set(own_build().is_some_and(|own| own != roster.build));
                     self.0.past.forget_events();
+                    self.ask_incidents();
                 }
                 let message = match *message {
-                    FeedMessage::Events(events) => return self.0.past.hear(events),
+                    FeedMessage::Events(events) => {
+                        self.hear_of_incidents(&events);
+                        return self.0.past.hear(events);
+                    }
                     message => message,
                 };
                 let is_first = !self.0.fleet.borrow().is_told();
@@ -280,7 +293,7 @@ impl Store {
             Place::Node(id) => {
                 self.0.visited.replace(NodeId::try_from(id.clone()).ok());
             }
-            Place::Compare(_) => {}
+            Place::Compare(_) | Place::Incidents => {}
         }
     }
 

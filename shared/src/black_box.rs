@@ -64,7 +64,8 @@ pub struct Killed {
     pub is_logged: bool,
 }
 
-/// Who had the memory at a time.
+/// Who had the memory at a time: of all processes, or of those that the kernel's log listed when it killed
+/// one, which may be those of one control group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ranking {
     /// When, by the node's monotonic clock: µs since it booted.
@@ -80,7 +81,8 @@ pub struct Ranked {
     pub pid: u32,
     /// The name it gives itself.
     pub name: String,
-    /// What it holds of its own in RAM, in bytes: resident − shared (`/proc/PID/statm`).
+    /// What it holds of its own in RAM, in bytes: resident − shared (`/proc/PID/statm`). 0 is one that is
+    /// told of later and was not there. By the log of kernels before 6.8 it may be all that is resident.
     pub bytes: u64,
 }
 

@@ -1,6 +1,25 @@
 //! When what is available of a node's memory runs out, if it goes on as it does.
+//!
+//! `docs/forecast.md` says how it is reckoned, when nothing is said, and how wrong it is.
+//!
+//! # Layout
+//!
+//! * `line`: a line through amounts that lets itself not be led astray by some of them.
+//! * `judge`: whether what is available is being lost steadily, and since when.
+//! * `growth`: which processes grow steadily.
+
+mod growth;
+mod judge;
+mod line;
+
+pub use growth::{Growth, MOST_SUSPECTS};
+pub use judge::{QUIET_MS, Trend, foresee};
+
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
+
+use crate::units::{human, span};
 
 /// What is foreseen of one node. There is none while nothing is lost steadily.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +34,36 @@ pub struct Forecast {
     pub quality: Quality,
     /// Processes that grow steadily, the fastest first; empty until that is known.
     pub suspects: Vec<Suspect>,
+}
+
+impl Forecast {
+    /// The same for people, at `now_ms` of the head's clock. Names of processes are in it as they are.
+    #[must_use]
+    pub fn sentence(&self, now_ms: u64) -> String {
+        let lost = human(self.lost_per_hour);
+        let evenly = match self.quality {
+            Quality::Fair => ", though not evenly",
+            Quality::Good => "",
+        };
+        let begins = match self.out_ms.saturating_sub(now_ms) / 1000 {
+            0 => "runs out about now".into(),
+            left_s => format!("runs out in {}", span(left_s)),
+        };
+        let over = span(self.over_ms / 1000);
+        let mut text = format!(
+            "{begins} if it goes on so: it lost {lost} an hour for the last {over}{evenly}."
+        );
+        for (n, Suspect { pid, name, bytes, per_hour }) in self.suspects.iter().enumerate() {
+            let before = if n == 0 { " Growing: " } else { "; " };
+            let (bytes, more) = (human(*bytes), human(*per_hour));
+            // Writing to a String cannot fail.
+            write!(text, "{before}{name} ({pid}), {bytes} and {more} more an hour").ok();
+        }
+        if !self.suspects.is_empty() {
+            text.push('.');
+        }
+        text
+    }
 }
 
 /// Slots of a [`Horizon`].

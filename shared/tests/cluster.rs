@@ -4,13 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that fails")]
 
 use shared::black_box::{BlackBox, Killed, Ranked, Ranking, Why};
+use shared::forecast::{Forecast, Quality, Suspect};
 use shared::history::{Event, EventKind};
 use shared::overview::{Brief, Briefs, Label, NodeStanding, Roster, RosterEntry, Standing, Trace};
 use shared::run::{Run, Span, Stream};
 use shared::wire::{
     AgentMessage, AgentReading, AgentRequest, ClockReading, FeedMessage, FeedRequest, Message,
-    NodeReading, NodeState, NodeTrouble, PROTOCOL, Reading, Thinned, Welcome, from_json,
-    from_postcard, peek_snapshot, to_json, to_postcard,
+    NodeForecast, NodeReading, NodeState, NodeTrouble, PROTOCOL, Reading, Thinned, Welcome,
+    from_json, from_postcard, peek_snapshot, to_json, to_postcard,
 };
 use shared::{Field, NodeFacts, NodeId, Sample};
 
@@ -152,6 +153,19 @@ fn golden_bytes() {
             text: "t".into(),
         }])),
         bytes_of(&AgentMessage::BlackBox(Box::new(a_black_box(Run::of([&first, &second]))))),
+        bytes_of(&FeedMessage::Forecasts(vec![
+            NodeForecast {
+                node: 7,
+                forecast: Some(Forecast {
+                    out_ms: 300,
+                    lost_per_hour: 1000,
+                    over_ms: 5,
+                    quality: Quality::Good,
+                    suspects: vec![Suspect { pid: 9, name: "n".into(), bytes: 2, per_hour: 3 }],
+                }),
+            },
+            NodeForecast { node: 8, forecast: None },
+        ])),
     ];
     let golden = include_str!("cluster.golden.txt");
     assert_eq!(actual.join("\n"), golden.trim_end());

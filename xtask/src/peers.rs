@@ -1,5 +1,6 @@
-//! The tools that tests compare the program with: found, or installed from the system's packages, and
-//! psutil in the versions whose formulas differ, below `target/peers`.
+//! The tools that tests compare the program with, or let it talk to: found, or installed from the system's
+//! packages; what is written in Python, such as psutil in the versions whose formulas differ, below
+//! `target/peers`.
 
 use crate::apt;
 use crate::error::{Error, Result};
@@ -8,13 +9,13 @@ use crate::process::{self, find};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where the versions of psutil are.
+/// Where what came from `PyPI` is.
 pub(crate) struct Peers {
     home: PathBuf,
 }
 
 /// Programs, and the packages that bring them.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("free", "procps"),
     ("unshare", "util-linux"),
     ("strace", "strace"),
@@ -25,12 +26,24 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("faketime", "faketime"),
     // Starts what was placed.
     ("mpirun", "openmpi-bin"),
+    // Take our numbers.
+    ("prometheus", "prometheus"),
+    ("victoria-metrics", "victoria-metrics"),
+    ("mosquitto", "mosquitto"),
+    ("mosquitto_sub", "mosquitto-clients"),
 ];
 /// Where administrators' programs are, which need not be on the path of others.
 const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
 const PIP: &str = "python3-pip";
-/// The last with the old meaning of *used*, and one with the new.
-const PSUTIL: [&str; 2] = ["7.0.0", "7.2.2"];
+/// From `PyPI`: the name, the version, and what shows that it works. Of psutil the last with the old
+/// meaning of *used*, and one with the new; aiosmtpd is a mail server; `prometheus_client` reads
+/// `OpenMetrics`.
+const PYTHON: [(&str, &str, &str); 4] = [
+    ("psutil", "7.0.0", "psutil.virtual_memory()"),
+    ("psutil", "7.2.2", "psutil.virtual_memory()"),
+    ("aiosmtpd", "1.4.6", "import aiosmtpd.controller"),
+    ("prometheus_client", "0.22.1", "import prometheus_client.openmetrics.parser"),
+];
 
 impl Peers {
     /// Finds them; installs what is missing.
@@ -42,8 +55,7 @@ impl Peers {
             .filter(|(program, _)| !is_installed(program))
             .map(|(_, package)| *package)
             .collect();
-        let absent: Vec<&str> =
-            PSUTIL.into_iter().filter(|version| !is_there(&home, version)).collect();
+        let absent: Vec<_> = PYTHON.into_iter().filter(|one| !is_there(&home, *one)).collect();
         if !absent.is_empty() && process::output(pip().arg("--version")).is_err() {
             missing.push(PIP);
         }
@@ -58,9 +70,9 @@ impl Peers {
             };
             apt::install(&missing).map_err(by_hand)?;
         }
-        for version in absent {
-            eprintln!("fetching psutil {version} into {} (0.3 MB)", home.display());
-            fetch(&home, version)?;
+        for one in absent {
+            eprintln!("fetching {} {} into {} (0.3 MB)", one.0, one.1, home.display());
+            fetch(&home, one)?;
         }
         Ok(Self { home })
     }
@@ -98,26 +110,27 @@ fn pip() -> Command {
     python
 }
 
-fn dir(home: &Path, version: &str) -> PathBuf {
-    home.join(format!("psutil-{version}"))
+fn dir(home: &Path, (name, version, _): (&str, &str, &str)) -> PathBuf {
+    home.join(format!("{name}-{version}"))
 }
 
 /// Whether python3 finds this version there, and it works with this python3.
-fn is_there(home: &Path, version: &str) -> bool {
+fn is_there(home: &Path, (name, version, works): (&str, &str, &str)) -> bool {
     let mut python = Command::new("python3");
-    python.args(["-c", "import psutil; psutil.virtual_memory(); print(psutil.__version__)"]);
-    python.env("PYTHONPATH", dir(home, version));
+    python.args(["-c", &format!("import {name}; {works}; from importlib.metadata import version; print(version('{name}'))")]);
+    python.env("PYTHONPATH", dir(home, (name, version, works)));
     process::output(&mut python).is_ok_and(|found| found.trim() == version)
 }
 
 /// Installs a version beside the system's own, which stays as it is.
-fn fetch(home: &Path, version: &str) -> Result<()> {
-    let (dir, new) = (dir(home, version), home.join("new"));
+fn fetch(home: &Path, one: (&str, &str, &str)) -> Result<()> {
+    let (dir, new) = (dir(home, one), home.join("new"));
+    let (name, version, _) = one;
     files::remove_dir(&new)?;
     let install = |more: &[&str]| {
         let mut pip = pip();
-        pip.args(["install", "--quiet", "--no-deps", "--prefer-binary", "--target"]).arg(&new);
-        process::output(pip.arg(format!("psutil=={version}")).args(more))
+        pip.args(["install", "--quiet", "--prefer-binary", "--target"]).arg(&new);
+        process::output(pip.arg(format!("{name}=={version}")).args(more))
     };
     let refused = |error: &Error| error.to_string().contains("externally-managed-environment");
     match install(&[]) {
@@ -127,8 +140,8 @@ fn fetch(home: &Path, version: &str) -> Result<()> {
     };
     files::remove_dir(&dir)?;
     files::rename(&new, &dir)?;
-    if is_there(home, version) {
+    if is_there(home, one) {
         return Ok(());
     }
-    Err(Error::say(format!("psutil {version} was fetched, but does not work with this python3")))
+    Err(Error::say(format!("{name} {version} was fetched, but does not work with this python3")))
 }

@@ -64,8 +64,10 @@ impl Toolchain {
             Self::Debian(tree) => tree.cargo(subcommand),
         };
         command.env("CARGO_TARGET_DIR", root().join("target/wasm"));
-        // Flags meant for the native linker or processor, from wherever, would not suit this target.
-        command.env("CARGO_ENCODED_RUSTFLAGS", "").args(["--locked", "--target", TARGET]);
+        // Flags meant for the native linker or processor, from wherever, would not suit this target. What
+        // is loaded late is cut out along what this linker notes.
+        let notes = "-Clink-arg=--emit-relocs";
+        command.env("CARGO_ENCODED_RUSTFLAGS", notes).args(["--locked", "--target", TARGET]);
         command
     }
 }

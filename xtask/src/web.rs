@@ -4,13 +4,14 @@ mod compress;
 mod order;
 pub(crate) mod page;
 mod slim;
+mod split;
 
 use crate::error::{Error, Result};
 use crate::files::{self, grouped};
 use crate::process::{self, root};
 use crate::toolchain::{TARGET, Toolchain};
-use page::Page;
-use std::collections::BTreeMap;
+use page::{Page, Program};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -26,8 +27,10 @@ pub(crate) fn build() -> Result<()> {
     let mut cargo = toolchain.cargo("build");
     process::run(cargo.args(["-p", "frontend", "--lib", "--profile", "wasm-release"]))?;
     let wasm = root().join("target/wasm").join(TARGET).join("wasm-release/frontend.wasm");
-    let (glue, wasm) = bind(&wasm)?;
-    let page = Page::assemble(&statics(&root().join("static"))?, &glue, wasm)?;
+    let parts = split::split(&wasm)?;
+    let (glue, wasm) = bind(&parts.main)?;
+    let program = Program { glue, wasm, loader: parts.loader, late: order::alike(&parts.late)? };
+    let page = Page::assemble(&statics(&root().join("static"))?, &program)?;
     let sizes = store(&page, &dir())?;
     report(&page, &sizes);
     Ok(())
@@ -39,6 +42,7 @@ fn bind(wasm: &Path) -> Result<(String, Vec<u8>)> {
     let mut output = Bindgen::new()
         .input_path(wasm)
         .out_name("headroom")
+        .keep_lld_exports(true)
         .web(true)
         .map_err(failed)?
         .typescript(false)
@@ -58,6 +62,19 @@ fn bind(wasm: &Path) -> Result<(String, Vec<u8>)> {
     }
     let glue = output.js().to_owned();
     let module = output.wasm_mut();
+    // A dependency offers the browser streams of which the page makes none.
+    let unused: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|it| slim::is_of_streams(&it.name))
+        .map(walrus::Export::id)
+        .collect();
+    for export in unused {
+        module.exports.delete(export);
+    }
+    walrus::passes::gc::run(module);
+    let used: BTreeSet<_> = module.imports.iter().map(|import| import.name.clone()).collect();
+    let glue = slim::without_unused(&glue, &used);
     let imports = module.imports.iter().map(|import| import.name.as_str());
     let exports = module.exports.iter().map(|export| export.name.as_str());
     let names = slim::short_names(imports.chain(exports));
@@ -132,13 +149,15 @@ fn store(page: &Page, dir: &Path) -> Result<BTreeMap<String, usize>> {
 fn report(page: &Page, sizes: &BTreeMap<String, usize>) {
     eprintln!("page {} in target/page, in bytes:", page.build);
     eprintln!("{:<44} {:>10} {:>10}", "", "raw", "brotli");
-    let mut sum = (0, 0);
-    for (name, bytes) in &page.files {
-        let small = sizes.get(name).copied().unwrap_or_default();
-        eprintln!("{name:<44} {:>10} {:>10}", grouped(bytes.len()), grouped(small));
-        sum = (sum.0 + bytes.len(), sum.1 + small);
+    for (what, is_late) in [("at first", false), ("late", true)] {
+        let mut sum = (0, 0);
+        for (name, bytes) in page.files.iter().filter(|(name, _)| Page::is_late(name) == is_late) {
+            let small = sizes.get(name).copied().unwrap_or_default();
+            eprintln!("{name:<44} {:>10} {:>10}", grouped(bytes.len()), grouped(small));
+            sum = (sum.0 + bytes.len(), sum.1 + small);
+        }
+        eprintln!("{what:<44} {:>10} {:>10}", grouped(sum.0), grouped(sum.1));
     }
-    eprintln!("{:<44} {:>10} {:>10}", "all", grouped(sum.0), grouped(sum.1));
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ struct Done {
     took_us: u64,
     found: Found,
     heard: Heard,
+    /// What those in the log's tables held before.
+    earlier: Vec<Ranking>,
 }
 
 /// See the module.
@@ -153,9 +155,12 @@ impl Recorder {
             for table in &mut heard.tables {
                 leave_out_shared(table, &tools.ranker);
             }
-            let found = tools.ranker.rank();
+            let tables = heard.tables.iter();
+            let earlier =
+                tables.flat_map(|table| tools.ranker.earlier(&table.ranking.rows)).collect();
+            let found = tools.ranker.rank(at_us);
             let took_us = clock::uptime_us().saturating_sub(at_us);
-            Done { tools, at_us, took_us, found, heard }
+            Done { tools, at_us, took_us, found, heard, earlier }
         }));
     }
 
@@ -166,7 +171,7 @@ impl Recorder {
             None => pending().await,
         };
         self.work = None;
-        let Ok(Done { tools, at_us, took_us, found, heard }) = done else {
+        let Ok(Done { tools, at_us, took_us, found, heard, earlier }) = done else {
             // The thread ended in an error that it has told.
             self.tools = Some(Box::new(Tools::open(&self.roots, self.page_size)));
             return;
@@ -183,6 +188,9 @@ impl Recorder {
             for mut killed in heard.killed {
                 killed.uptime_us = time(killed.uptime_us);
                 kills.logged.push(killed);
+            }
+            for ranking in earlier {
+                self.album.add_logged(ranking);
             }
             for Table { ranking: Ranking { uptime_us, rows }, .. } in heard.tables {
                 self.album.add_logged(Ranking { uptime_us: time(uptime_us), rows });

@@ -5,31 +5,46 @@ use serde_json::{Value, json};
 use shared::alert::{AlertStatus, Incident, Level, Rule, StepKind};
 use shared::units::{human, span};
 
-use crate::ask::Head;
+use crate::ask::{self, Head};
 use crate::clock::unix_ms;
-use crate::config::{AlertCommand, HeadUrlArgs};
+use crate::config::{AlertCommand, FleetArgs, TrustArgs};
 use crate::error::{Error, print, tell};
 use crate::table::{aligned, plain, wrapped};
 
 /// Runs one of the commands.
 pub fn run(command: AlertCommand) -> Result<(), Error> {
     match command {
-        AlertCommand::List(args) => list(args.all, args.json, &args.of),
-        AlertCommand::Show(args) => show(args.id, args.json, &args.of),
+        AlertCommand::List(args) => list(args.all, args.json, &Place::of(args.of)?),
+        AlertCommand::Show(args) => show(args.id, args.json, &Place::of(args.of)?),
         AlertCommand::Ack(args) => {
             let path = format!("/api/v1/incidents/{}/acknowledge", args.id);
-            let incident: Incident = enter(&args.of)?.post(&path, &json!({}))?;
+            let incident: Incident = Place::of(args.of)?.enter()?.post(&path, &json!({}))?;
             changed(&incident, args.json, "nothing but its end is told any more")
         }
         AlertCommand::Silence(args) => {
             let path = format!("/api/v1/incidents/{}/silence", args.id);
             let span = format!("{}ms", args.span.0.as_millis());
-            let incident: Incident = enter(&args.of)?.post(&path, &json!({ "for": span }))?;
+            let place = Place::of(args.of)?;
+            let incident: Incident = place.enter()?.post(&path, &json!({ "for": span }))?;
             let told = format!("it is told to nobody for {}", span_of(args.span.0.as_secs()));
             changed(&incident, args.json, &told)
         }
-        AlertCommand::Rules(args) => rules(args.json, &args.of),
-        AlertCommand::Test(args) => test(args.channel.as_deref(), args.json, &args.of),
+        AlertCommand::Rules(args) => rules(args.json, &Place::of(args.of)?),
+        AlertCommand::Test(args) => test(args.channel.as_deref(), args.json, &Place::of(args.of)?),
+    }
+}
+
+/// Where the head is, and how it is trusted.
+struct Place(String, TrustArgs);
+
+impl Place {
+    fn of(args: FleetArgs) -> Result<Self, Error> {
+        let (url, trust) = ask::place(args)?;
+        Ok(Self(url, trust))
+    }
+
+    fn enter(&self) -> Result<Head<'_>, Error> {
+        Head::enter(&self.0, &self.1)
     }
 }
 
@@ -37,10 +52,6 @@ fn print_json(value: &impl Serialize) -> Result<(), Error> {
     let mut text = serde_json::to_string_pretty(value).map_err(|e| Error::Output(e.into()))?;
     text.push('\n');
     print(&text)
-}
-
-fn enter(of: &HeadUrlArgs) -> Result<Head<'_>, Error> {
-    Head::enter(&of.head, &of.trust)
 }
 
 fn span_of(seconds: u64) -> String {
@@ -51,9 +62,9 @@ fn ago(at_ms: u64) -> String {
     format!("{} ago", span_of(unix_ms().saturating_sub(at_ms) / 1000))
 }
 
-fn list(all: bool, json: bool, of: &HeadUrlArgs) -> Result<(), Error> {
+fn list(all: bool, json: bool, of: &Place) -> Result<(), Error> {
     let path = if all { "/api/v1/incidents?limit=1000" } else { "/api/v1/incidents?open=true" };
-    let incidents: Vec<Incident> = enter(of)?.get(path)?;
+    let incidents: Vec<Incident> = of.enter()?.get(path)?;
     if json {
         return print_json(&incidents);
     }
@@ -85,8 +96,8 @@ struct Shown {
     boxes: Vec<Value>,
 }
 
-fn show(id: u64, json: bool, of: &HeadUrlArgs) -> Result<(), Error> {
-    let shown: Shown = enter(of)?.get(&format!("/api/v1/incidents/{id}"))?;
+fn show(id: u64, json: bool, of: &Place) -> Result<(), Error> {
+    let shown: Shown = of.enter()?.get(&format!("/api/v1/incidents/{id}"))?;
     if json {
         return print_json(&shown);
     }
@@ -120,7 +131,7 @@ fn show(id: u64, json: bool, of: &HeadUrlArgs) -> Result<(), Error> {
     text += "\n";
     let more = format!(
         "Its page, with {boxes} black boxes, is {}{page}.",
-        plain(of.head.trim_end_matches('/'))
+        plain(of.0.trim_end_matches('/'))
     );
     text += &wrapped("", 0, &more);
     print(&text)
@@ -149,8 +160,8 @@ fn changed(incident: &Incident, json: bool, told: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn rules(json: bool, of: &HeadUrlArgs) -> Result<(), Error> {
-    let status: AlertStatus = enter(of)?.get("/api/v1/alerts")?;
+fn rules(json: bool, of: &Place) -> Result<(), Error> {
+    let status: AlertStatus = of.enter()?.get("/api/v1/alerts")?;
     if json {
         return print_json(&status);
     }
@@ -206,9 +217,9 @@ struct Tested {
     error: Option<String>,
 }
 
-fn test(channel: Option<&str>, json: bool, of: &HeadUrlArgs) -> Result<(), Error> {
+fn test(channel: Option<&str>, json: bool, of: &Place) -> Result<(), Error> {
     let tested: Vec<Tested> =
-        enter(of)?.post("/api/v1/alerts/test", &json!({ "channel": channel }))?;
+        of.enter()?.post("/api/v1/alerts/test", &json!({ "channel": channel }))?;
     if json {
         print_json(&tested)?;
     } else if !tested.is_empty() {

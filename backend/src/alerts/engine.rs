@@ -26,7 +26,7 @@ use shared::black_box::BoxAt;
 use shared::history::Event;
 
 use super::kept::{Begun, Kept, Subject};
-use super::watch::Turn;
+use super::watch::{Seen, Turn};
 use super::words;
 use crate::head::Sign;
 use eye::Eye;
@@ -41,8 +41,10 @@ const ABSENT_MS: u64 = 60_000;
 /// What is to be known besides signs.
 #[derive(Debug, Default)]
 pub(super) struct World {
-    /// What trouble the head is in.
+    /// What trouble the head is in…
     pub(super) trouble: Option<String>,
+    /// …and whether it is known that it is in none.
+    pub(super) is_well: bool,
     pub(super) channels: Vec<ChannelStatus>,
     /// Black boxes that came.
     pub(super) boxes: Vec<BoxAt>,
@@ -186,7 +188,7 @@ impl Engine {
         for sign in signs {
             let subject = Subject::Node(sign.id.clone());
             let eye = self.eyes.entry(subject.clone()).or_default();
-            eye.absent_since_ms = None;
+            eye.begin(now_ms);
             changes.is_memory_dirty |= eye::note_leave(sign, &mut self.memory);
             for rule in &rules.rules {
                 if matches!(rule.harm, Harm::Head | Harm::Channel) {
@@ -236,14 +238,18 @@ impl Engine {
     ) {
         let channels = world.channels.iter().map(|channel| {
             let subject = Subject::Channel(channel.name.clone());
-            (subject, Harm::Channel, channel.trouble.clone())
+            // A head that starts anew does not know yet what becomes of what waits.
+            let well = if channel.waiting > 0 { Seen::Between } else { Seen::Back };
+            (subject, Harm::Channel, channel.trouble.clone(), well)
         });
-        let head = (Subject::Head, Harm::Head, world.trouble.clone());
-        for (subject, harm, trouble) in channels.chain([head]) {
+        let well = if world.is_well { Seen::Back } else { Seen::Nothing };
+        let head = (Subject::Head, Harm::Head, world.trouble.clone(), well);
+        for (subject, harm, trouble, well) in channels.chain([head]) {
             let Some(rule) = rules.rule(harm) else { continue };
             let eye = self.eyes.entry(subject.clone()).or_default();
             eye.absent_since_ms = None;
-            match eye.look_at_trouble(rule, trouble.as_deref(), now_ms) {
+            let seen = if trouble.is_some() { Seen::Beyond } else { well };
+            match eye.look_at_trouble(rule, seen, now_ms) {
                 Some(Turn::Begun) => {
                     let why = words::tame(trouble.as_deref().unwrap_or_default());
                     let text = match harm {

@@ -9,6 +9,7 @@ use std::{fs, io};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shared::alert::Rules;
 use shared::black_box::BoxAt;
 
@@ -21,6 +22,9 @@ const DIR: &str = "alerts";
 const MEMORY: &str = "state.json";
 const RULES: &str = "rules.json";
 const DAMAGED: &str = "damaged";
+const RESERVE: &str = "reserve";
+/// Bytes in reserve.
+const RESERVED: usize = 256 << 10;
 /// Bytes of black boxes at most: then the oldest go.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -75,7 +79,31 @@ impl Store {
     }
 
     fn write(&self, name: &str, what: &impl Serialize) -> io::Result<()> {
-        secrets::write(&self.dir.join(name), &serde_json::to_vec(what)?)
+        self.write_bytes(&self.dir.join(name), &serde_json::to_vec(what)?)
+    }
+
+    /// Holds room in reserve, if there is any: only where data is kept at all.
+    pub(super) fn reserve(&self) {
+        let reserve = self.dir.join(RESERVE);
+        if self.dir.parent().is_some_and(Path::exists) && !reserve.exists() {
+            secrets::write(&reserve, &vec![b'.'; RESERVED]).ok();
+        }
+    }
+
+    /// Writes a file. That the disk is full has to be kept too: there is room in reserve for that.
+    fn write_bytes(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let reserve = self.dir.join(RESERVE);
+        match secrets::write(path, bytes) {
+            Ok(()) => {
+                self.reserve();
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && reserve.exists() => {
+                removed(&reserve)?;
+                secrets::write(path, bytes)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn write_memory(&self, memory: &Memory) -> io::Result<()> {
@@ -108,10 +136,12 @@ impl Store {
 
     /// Keeps one more black box of an incident.
     pub(super) fn add_box(&self, id: u64, black_box: &BoxAt) -> io::Result<()> {
-        let bytes = serde_json::to_vec(black_box)?;
+        let mut value = serde_json::to_value(black_box)?;
+        without_nulls(&mut value);
+        let bytes = serde_json::to_vec(&value)?;
         self.make_room(bytes.len() as u64)?;
         let free = (1..=MOST_BOXES).map(|place| self.box_path(id, place)).find(|it| !it.exists());
-        free.map_or(Ok(()), |path| secrets::write(&path, &bytes))
+        free.map_or(Ok(()), |path| self.write_bytes(&path, &bytes))
     }
 
     fn make_room(&self, bytes: u64) -> io::Result<()> {
@@ -143,6 +173,18 @@ impl Store {
 fn id_of(name: &str, start: &str) -> Option<u64> {
     let rest = name.strip_prefix(start)?.strip_suffix(".json")?;
     rest.split('-').next()?.parse().ok()
+}
+
+/// Leaves out what is not there: of a sample that is most of it.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
 }
 
 fn removed(path: &Path) -> io::Result<()> {
@@ -213,6 +255,31 @@ mod tests {
     }
 
     #[test]
+    fn black_boxes_are_kept_without_what_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(dir.path()).unwrap();
+        let mut sample = shared::Sample::EMPTY;
+        sample.set(shared::Field::Total, Some(9));
+        let reading = shared::wire::Reading { at_ms: 1, uptime_us: 2, sample };
+        let what = shared::black_box::BlackBox {
+            why: shared::black_box::Why::Pressure,
+            uptime_us: 3,
+            killed: vec![shared::black_box::Killed::default()],
+            rankings: Vec::new(),
+            readings: shared::run::Run::default(),
+            note: None,
+        };
+        let node = shared::NodeId::from_host_name("pi");
+        let one = BoxAt { node, at_ms: 1, offset_ms: 1, what, readings: vec![reading; 120] };
+        for _ in 0..=MOST_BOXES {
+            store.add_box(4, &one).unwrap();
+        }
+        let path = store.box_path(4, 1);
+        assert!(fs::metadata(path).unwrap().len() < 8000);
+        assert_eq!(store.boxes(4), vec![one; MOST_BOXES as usize]);
+    }
+
+    #[test]
     fn what_is_damaged_is_set_aside_and_what_was_cut_short_goes() {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(dir.path()).unwrap();
@@ -228,6 +295,6 @@ mod tests {
         let mut names = Store { dir: dir.path().join(DIR) }.names().unwrap();
         names.sort();
         let aside = ["incident-2.json.damaged", "rules.json.damaged", "state.json.damaged"];
-        assert_eq!(names, ["incident-1.json", aside[0], aside[1], aside[2]]);
+        assert_eq!(names, ["incident-1.json", aside[0], RESERVE, aside[1], aside[2]]);
     }
 }

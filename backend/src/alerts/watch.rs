@@ -39,7 +39,7 @@ enum Phase {
 /// How long what holds may be untold, in ms, before it counts as over…
 const UNKNOWN_MS: u64 = 60_000;
 /// …and how long if it held before the head started, which has to learn it anew.
-const RESTORED_UNKNOWN_MS: u64 = 900_000;
+const RESTORED_UNKNOWN_MS: u64 = 1_200_000;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -172,7 +172,7 @@ mod tests {
         };
         // It is back after a minute, and over 2 s later: both at the next look but one.
         assert_eq!(minutes(&mut watch), Some(3));
-        assert_eq!(minutes(&mut Watch::restored()), Some(17));
+        assert_eq!(minutes(&mut Watch::restored()), Some(22));
         assert_eq!(turns(Watch::restored(), &[Nothing; 60]), []);
         let found_again = [Beyond, Nothing, Nothing, Nothing];
         assert_eq!(turns(Watch::restored(), &found_again), [(3, Turn::Ended)]);

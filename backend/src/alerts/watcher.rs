@@ -55,6 +55,9 @@ struct Backlog {
 
 /// Watches until the head has ended.
 pub async fn watch(alerts: Alerts, means: Means) {
+    let store = alerts.store.clone();
+    // Whether there is room for it shows when it is needed.
+    tokio::task::spawn_blocking(move || store.reserve()).await.ok();
     let mut watcher = Watcher { alerts, means, backlog: Backlog::default(), boxes: HashMap::new() };
     // The end of the head is no news to whoever ends it.
     while watcher.look().await.is_ok() {
@@ -93,7 +96,8 @@ impl Watcher {
             let mut inner = self.alerts.look();
             let rules = inner.rules().clone();
             let minute = minute_of_day(&rules, now_ms);
-            let world = World { trouble, channels, boxes, kills, minute };
+            let is_well = self.means.archive.has_committed();
+            let world = World { trouble, is_well, channels, boxes, kills, minute };
             inner.engine.tick(now_ms, &signs, world, &rules)
         };
         drop(gate);
@@ -321,15 +325,35 @@ fn holders(node: &NodeId, usage: Usage) -> Vec<Holder> {
     processes.map(holder).collect()
 }
 
-/// The minute of the day where this head is, by the system's rules for local time. Where there are none it
-/// is that of UTC. It is asked for only where quiet hours are set.
+/// The minute of the day where this head is. It is asked for only where quiet hours are set.
 fn minute_of_day(rules: &Rules, now_ms: u64) -> u32 {
     if rules.quiet.is_none() {
         return 0;
     }
+    // Without a time zone it is UTC, as for the system itself.
+    minute_in(tz::TimeZone::local().ok().as_ref(), now_ms)
+}
+
+fn minute_in(zone: Option<&tz::TimeZone>, now_ms: u64) -> u32 {
     let seconds = i64::try_from(now_ms / 1000).unwrap_or(0);
-    let zone = tz::TimeZone::local().ok();
     let ahead = zone.and_then(|zone| Some(zone.find_local_time_type(seconds).ok()?.ut_offset()));
     let minute = (seconds + i64::from(ahead.unwrap_or(0))).div_euclid(60).rem_euclid(1440);
     u32::try_from(minute).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_minute_of_the_day_is_that_of_the_time_zone() {
+        let berlin = tz::TimeZone::from_posix_tz("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        // 2026-01-15 and 2026-07-15, 23:30 in UTC.
+        let (winter, summer) = (1_768_519_800_000, 1_784_158_200_000);
+        assert_eq!(minute_in(Some(&berlin), winter), 30);
+        assert_eq!(minute_in(Some(&berlin), summer), 90);
+        assert_eq!(minute_in(None, winter), 23 * 60 + 30);
+        let quito = tz::TimeZone::from_posix_tz("EST5").unwrap();
+        assert_eq!(minute_in(Some(&quito), winter), 18 * 60 + 30);
+    }
 }

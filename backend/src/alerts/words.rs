@@ -195,7 +195,7 @@ pub(super) fn later(kept: &Kept) -> Option<String> {
     let mut parts = Vec::new();
     if later.again {
         parts.push(format!(
-            "{} again. It comes and goes: that it is over is told once it has been so for a while.",
+            "Once more: {}. It comes and goes: that it is over is told when it has been so for a while.",
             kept.incident.title
         ));
     }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -12,7 +13,7 @@ use shared::overview::Label;
 use super::dirs::runtime_dir_of_service;
 use super::head_url::HeadUrl;
 use super::serve::{first, read_file};
-use super::values::PeriodMs;
+use super::values::{Listen, PeriodMs};
 use super::{RootArgs, Token};
 use crate::error::{Error, JoinError, tell};
 use crate::probe::{Roots, host};
@@ -75,6 +76,9 @@ pub struct AgentSettings {
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub insecure_http: Option<bool>,
+    /// Serve this node's own metrics for Prometheus on this address, such as 127.0.0.1:9101, in the clear.
+    #[arg(long, env = "HEADROOM_METRICS", value_name = "ADDR:PORT")]
+    pub metrics: Option<Listen>,
     /// As a flag it belongs to [`RootArgs`].
     #[arg(skip)]
     pub proc_root: Option<PathBuf>,
@@ -94,6 +98,8 @@ pub struct AgentConfig {
     pub labels: Vec<Label>,
     /// Where readings outlive a crash of the program, if anywhere.
     pub runtime_dir: Option<PathBuf>,
+    /// Where its own metrics are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// The way to the head.
     pub uplink: UplinkConfig,
 }
@@ -171,6 +177,7 @@ impl AgentArgs {
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
             labels,
             runtime_dir: runtime_dir_of_service(),
+            metrics: said.metrics.or(file.metrics).map(|listen| listen.0),
             uplink: UplinkConfig { place, token, machine },
         })
     }

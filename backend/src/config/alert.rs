@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::TrustArgs;
+use super::FleetArgs;
 use super::values::Time;
 
 /// The commands about what harms.
@@ -32,9 +32,9 @@ pub struct ListAlertsArgs {
     /// Print a JSON array.
     #[arg(long)]
     pub json: bool,
-    /// The head.
-    #[command(flatten)]
-    pub of: HeadUrlArgs,
+    /// The head that is asked.
+    #[command(flatten, next_help_heading = "Whom to ask")]
+    pub of: FleetArgs,
 }
 
 /// The options of commands about one incident.
@@ -45,9 +45,9 @@ pub struct IncidentArgs {
     /// Print a JSON object.
     #[arg(long)]
     pub json: bool,
-    /// The head.
-    #[command(flatten)]
-    pub of: HeadUrlArgs,
+    /// The head that is asked.
+    #[command(flatten, next_help_heading = "Whom to ask")]
+    pub of: FleetArgs,
 }
 
 /// The options of `headroom alert silence`.
@@ -61,9 +61,9 @@ pub struct SilenceArgs {
     /// Print a JSON object.
     #[arg(long)]
     pub json: bool,
-    /// The head.
-    #[command(flatten)]
-    pub of: HeadUrlArgs,
+    /// The head that is asked.
+    #[command(flatten, next_help_heading = "Whom to ask")]
+    pub of: FleetArgs,
 }
 
 /// The options of `headroom alert rules`.
@@ -72,9 +72,9 @@ pub struct RulesArgs {
     /// Print a JSON object.
     #[arg(long)]
     pub json: bool,
-    /// The head.
-    #[command(flatten)]
-    pub of: HeadUrlArgs,
+    /// The head that is asked.
+    #[command(flatten, next_help_heading = "Whom to ask")]
+    pub of: FleetArgs,
 }
 
 /// The options of `headroom alert test`.
@@ -86,23 +86,7 @@ pub struct TestArgs {
     /// Print a JSON array.
     #[arg(long)]
     pub json: bool,
-    /// The head.
-    #[command(flatten)]
-    pub of: HeadUrlArgs,
-}
-
-/// A head.
-#[derive(Args, Debug)]
-pub struct HeadUrlArgs {
     /// The head that is asked.
-    #[arg(
-        long,
-        env = "HEADROOM_HEAD",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    pub head: String,
-    /// How it is trusted.
-    #[command(flatten)]
-    pub trust: TrustArgs,
+    #[command(flatten, next_help_heading = "Whom to ask")]
+    pub of: FleetArgs,
 }

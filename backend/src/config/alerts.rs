@@ -24,10 +24,10 @@ pub struct AlertSettings {
     pub group_nodes: Option<GroupNodes>,
     /// How long a first message waits at most for more of the same [default: 10s].
     pub group_for: Option<GroupFor>,
-    /// Who is told: its tables `[[alerts.channels]]`.
-    pub channels: Vec<ChannelSettings>,
     /// What goes on is told again so often, in whole hours [default: never].
     pub remind: Option<Remind>,
+    /// Who is told, and how: its tables `[[alerts.channels]]`.
+    pub channels: Vec<ChannelSettings>,
 }
 
 impl AlertSettings {

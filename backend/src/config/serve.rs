@@ -221,7 +221,6 @@ impl ServeArgs {
         if !listen.ip().is_loopback() && !transport.is_tls() && !insecure_http {
             return Err(Error::Exposed(listen));
         }
-        let alerts = file.alerts.resolve();
         let roots = RootArgs {
             proc_root: self.roots.proc_root.or(file.proc_root),
             sys_root: self.roots.sys_root.or(file.sys_root),
@@ -235,6 +234,7 @@ impl ServeArgs {
             data_dir: data_dir(said.data_dir.or(file.data_dir)),
             runtime_dir: runtime_dir(said.runtime_dir.or(file.runtime_dir)),
             history: said.history.resolve(&file.history),
+            alerts: file.alerts.resolve(),
             channels: ChannelSettings::resolve(file.alerts.channels, path)?,
             export: file.export.resolve()?,
             transport,
@@ -249,7 +249,6 @@ impl ServeArgs {
             viewer_timeout: Duration::from_secs(
                 count(said.viewer_timeout, file.viewer_timeout, 90).into(),
             ),
-            alerts,
             announce: said.announce.or(file.announce).unwrap_or(false),
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
             roots: roots.resolve(),

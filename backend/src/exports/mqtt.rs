@@ -33,6 +33,8 @@ const QUEUE: usize = 64;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The waits between attempts, in ms: the first up to so long, later ones up to this.
 const WAITS: (u32, u32) = (1000, 60_000);
+/// A connection that lasted as long did not end soon.
+const GOOD: Duration = Duration::from_secs(5);
 /// Bytes of a message that is heard at most: none is expected.
 const MOST_HEARD: usize = 4 << 10;
 /// Bytes of a message that is told at most.
@@ -85,14 +87,19 @@ async fn keep(
     account: &Account,
     backoff: &mut Backoff,
 ) {
+    let mut since = None;
     loop {
         match connection.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                backoff.reset();
+                since = Some(Instant::now());
                 connected.send_modify(|epoch| *epoch += 1);
             }
             Ok(_) => {}
             Err(error) => {
+                // One that soon ends, as when two heads call themselves the same, is none.
+                if since.is_some_and(|since| since.elapsed() >= GOOD) {
+                    backoff.reset();
+                }
                 let why = match error {
                     ConnectionError::ConnectionRefused(code) => {
                         format!("the broker refuses this head: {code:?}")

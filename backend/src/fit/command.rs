@@ -1,7 +1,6 @@
 //! `headroom fit` and `headroom hold`.
 
 use std::io;
-use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,13 +8,9 @@ use shared::fit::{Answer, Hold, NodeFit};
 use shared::units::{human, span};
 
 use super::{Written, asked, over_ms};
-use crate::ask::{Head, encoded};
-use crate::config::{
-    FitArgs, FitFormat, FleetArgs, HoldCommand, HoldListArgs, HoldReleaseArgs, Layout, Time,
-    TrustArgs,
-};
+use crate::ask::{self, Head, encoded};
+use crate::config::{FitArgs, FitFormat, HoldCommand, HoldListArgs, HoldReleaseArgs, Layout, Time};
 use crate::error::{Error, print, tell};
-use crate::here::Reached;
 use crate::history::query::rfc3339;
 use crate::table::{aligned, wrapped};
 
@@ -24,7 +19,7 @@ pub fn run(args: FitArgs) -> Result<(), Error> {
     let words = words(&args);
     let FitArgs { format, json, hold, note, of, .. } = args;
     let format = if json { FitFormat::Json } else { format };
-    let (url, trust) = head(of)?;
+    let (url, trust) = ask::place(of)?;
     let mut head = Head::enter(&url, &trust)?;
     let answer: Answer = if let Some(time) = hold {
         let mut body: Map<String, Value> =
@@ -64,25 +59,6 @@ fn words(args: &FitArgs) -> Vec<(&'static str, String)> {
 
 fn seconds(time: Time) -> String {
     format!("{}s", time.0.as_secs_f64())
-}
-
-/// The head that is meant: the one that is named, or else the one on this machine.
-fn head(of: FleetArgs) -> Result<(String, TrustArgs), Error> {
-    let FleetArgs { head, trust, data } = of;
-    if let Some(url) = head {
-        return Ok((url, trust));
-    }
-    let dir: PathBuf = data.resolve()?;
-    let Some(reached) = Reached::last(&dir) else {
-        let text = format!(
-            "this needs a head, which knows the nodes and what they had; no head keeps its data in {}. \
-             Name one with --head, such as --head http://127.0.0.1:8080, or start one with `headroom`",
-            dir.display()
-        );
-        return Err(Error::Refused(text));
-    };
-    let fingerprint = trust.fingerprint.or(reached.fingerprint);
-    Ok((reached.url(), TrustArgs { fingerprint, ..trust }))
 }
 
 fn show(answer: &Answer, format: FitFormat) -> Result<(), Error> {
@@ -166,12 +142,12 @@ fn row(node: &NodeFit) -> [String; 5] {
 pub fn hold(command: HoldCommand) -> Result<(), Error> {
     match command {
         HoldCommand::List(HoldListArgs { json, of }) => {
-            let (url, trust) = head(of)?;
+            let (url, trust) = ask::place(of)?;
             let holds: Vec<Hold> = Head::enter(&url, &trust)?.get("/api/v1/holds")?;
             print(&if json { in_json(&holds)? } else { list(&holds) })
         }
         HoldCommand::Release(HoldReleaseArgs { id, of }) => {
-            let (url, trust) = head(of)?;
+            let (url, trust) = ask::place(of)?;
             Head::enter(&url, &trust)?.delete(&format!("/api/v1/holds/{}", encoded(&id)))?;
             print(&format!("{} is given back.\n", crate::table::plain(&id)))
         }

@@ -60,11 +60,8 @@ fn does_not(answer: &Answer) -> String {
         [] if job.labels.is_empty() && job.nodes.is_empty() => "this head has no nodes".into(),
         [] => "no node has all these labels".into(),
         [one] if one.because.is_some() => {
-            format!(
-                "{}, because {}",
-                no_more(*largest, job),
-                one.because.as_deref().unwrap_or_default()
-            )
+            let because = one.because.as_deref().unwrap_or_default();
+            format!("{} ({}: {because})", no_more(*largest, job), one.id)
         }
         _ if job.copies == 1 || *largest == 0 => no_more(*largest, job),
         _ => format!("there is room for {room}, and {}", no_more(*largest, job)),
@@ -80,7 +77,7 @@ fn does_not(answer: &Answer) -> String {
 fn no_more(largest: u64, job: &Job) -> String {
     match (largest, job.copies) {
         (0, 1) => "none of any size does".into(),
-        (0, copies) => format!("{copies} of no size do"),
+        (0, copies) => format!("no {copies} of any size do"),
         (largest, 1) => format!("the largest that does is {}", human(largest)),
         (largest, copies) => format!("the largest of which {copies} do is {}", human(largest)),
     }

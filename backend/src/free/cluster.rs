@@ -4,13 +4,14 @@ use std::io;
 
 use serde::Serialize;
 use shared::Field;
+use shared::forecast::Forecast;
 use shared::memory::{self, Available};
 use shared::units::span;
 
 use super::amount;
 use crate::ask::Node;
 use crate::error::Error;
-use crate::table::aligned;
+use crate::table::{aligned, plain};
 
 /// A node in a row. Amounts are bytes; `null` is unknown.
 #[derive(Serialize)]
@@ -20,6 +21,7 @@ struct Row<'a> {
     age_ms: Option<u64>,
     #[serde(flatten)]
     amounts: Amounts,
+    forecast: Option<&'a Forecast>,
 }
 
 impl<'a> Row<'a> {
@@ -29,6 +31,7 @@ impl<'a> Row<'a> {
             state: node.state.as_str(),
             age_ms: node.age_ms,
             amounts: Amounts::of(node),
+            forecast: node.forecast.as_ref(),
         }
     }
 }
@@ -127,12 +130,21 @@ pub(super) fn table(nodes: &[Node], bytes: bool) -> String {
     let Totals { nodes: counted, amounts } = totals(nodes);
     let together = format!("{counted} of {}", nodes.len());
     rows.push(row("Together", &together, amounts, String::new()));
-    aligned(&rows, "ll")
+    let mut text = aligned(&rows, "ll");
+    for node in nodes {
+        if let Some(forecast) = &node.forecast {
+            let sentence = forecast.sentence(node.now_ms);
+            let line = format!("{}: {}", node.id.as_str(), plain(&sentence));
+            text.extend(["\n", &line, "\n"]);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::forecast::{Quality, Suspect};
 
     fn node(id: &str, state: &str, total: u64) -> Node {
         let sample: shared::Sample = {
@@ -148,6 +160,8 @@ mod tests {
             age_ms: Some(3000),
             facts: shared::NodeFacts::default(),
             sample: Some(sample),
+            forecast: None,
+            now_ms: 0,
         }
     }
 
@@ -156,6 +170,18 @@ mod tests {
         let mut nodes =
             [node("pi-1", "live", 8 << 30), node("pi-2", "late", 4 << 30), node("x", "gone", 1)];
         nodes[2].age_ms = None;
+        nodes[1].forecast = Some(Forecast {
+            out_ms: 3 * 3_600_000,
+            lost_per_hour: 512 << 20,
+            over_ms: 4 * 3_600_000,
+            quality: Quality::Fair,
+            suspects: vec![Suspect {
+                pid: 7,
+                name: "l\u{1b}[2J".into(),
+                bytes: 1 << 30,
+                per_hour: 256 << 20,
+            }],
+        });
         let text = table(&nodes, false);
         let line = |start: &str| {
             let line = text.lines().find(|line| line.starts_with(start)).unwrap();
@@ -168,6 +194,14 @@ mod tests {
         assert_eq!(value["totals"]["nodes"], 2);
         assert_eq!(value["totals"]["available"], 6_u64 << 30);
         assert_eq!(value["nodes"][2]["state"], "gone");
-        assert!(value["nodes"][0]["swap_used"].is_null());
+        assert!(
+            value["nodes"][0]["swap_used"].is_null() && value["nodes"][0]["forecast"].is_null()
+        );
+        assert_eq!(value["nodes"][1]["forecast"]["suspects"][0]["pid"], 7);
+        let text = text.replace('\u{a0}', " ");
+        assert!(text.ends_with(
+            "pi-2: runs out in 3 h if it goes on so: it lost 512 MiB an hour for the last 4 h, though not \
+             evenly. Growing: l\\u{1b}[2J (7), 1.00 GiB and 256 MiB more an hour.\n"
+        ), "{text}");
     }
 }

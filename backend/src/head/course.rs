@@ -14,9 +14,7 @@ mod rates;
 mod ring;
 
 use shared::Sample;
-#[cfg(test)]
-use shared::forecast::Horizon;
-use shared::forecast::SLOTS;
+use shared::forecast::{Horizon, SLOTS};
 use shared::memory::Available;
 use shared::window::SPAN_MS;
 
@@ -102,7 +100,6 @@ impl Course {
         }
     }
 
-    #[cfg(test)]
     /// Takes in what history tells of a stretch of `step_ms`, which begins at an uptime of `from_ms`.
     pub(super) fn recall(&mut self, from_ms: u64, step_ms: u64, available: u64) {
         if from_ms > self.newest_ms {
@@ -112,6 +109,13 @@ impl Course {
         let middle_ms = from_ms + step_ms / 2;
         if step_ms <= MINUTE_MS {
             self.note_minute(middle_ms, kib, step_ms);
+            // Short falls are looked for in finer slots.
+            for n in 0..step_ms / STEPS_MS[1] {
+                let fine = slot(from_ms + n * STEPS_MS[1] + STEPS_MS[1] / 2, STEPS_MS[1]);
+                if self.by_20_s.get(fine).is_none() {
+                    self.by_20_s.note(fine, kib).for_each(drop);
+                }
+            }
         }
         if step_ms <= STEPS_MS[3] {
             self.by_4_min.note(slot(middle_ms, STEPS_MS[3]), kib).for_each(drop);
@@ -147,7 +151,11 @@ impl Course {
         self.marks.until(uptime_us / 1000, sample)
     }
 
-    #[cfg(test)]
+    /// The uptime of the newest reading, in ms.
+    pub(super) fn newest_ms(&self) -> u64 {
+        self.newest_ms
+    }
+
     /// All that is kept, finest first.
     pub(super) fn horizons(&self) -> [Horizon; 5] {
         fn of<const N: usize>(ring: &Ring<N>, step_ms: u64, newest_ms: u64) -> Horizon {

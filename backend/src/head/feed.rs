@@ -116,7 +116,12 @@ impl Feed {
             looks: Vec::new(),
         };
         match view {
-            View::Overview => follower.offer(encode(&outlook.roster(), encoding)),
+            View::Overview => {
+                follower.offer(encode(&outlook.roster(), encoding));
+                if let Some(forecasts) = outlook.forecasts(true) {
+                    follower.offer_beside(encode(&forecasts, encoding));
+                }
+            }
             View::Full => {
                 follower.offer(encode(&outlook.snapshot(), encoding));
                 if let Some(standings) = outlook.standings(true) {
@@ -209,13 +214,26 @@ impl Feed {
         let standings = outlook.standings(false).map(|message| Shared::new(|| message));
         let all_standings =
             LazyCell::new(|| outlook.standings(true).map(|message| Shared::new(|| message)));
+        let forecasts = outlook.forecasts(false).map(|message| Shared::new(|| message));
+        let all_forecasts =
+            LazyCell::new(|| outlook.forecasts(true).map(|message| Shared::new(|| message)));
         // A delta cannot say that a node is no more.
         let has_gaps = !outlook.news.left.is_empty();
         for follower in &mut self.followers {
             let encoding = follower.encoding;
             match (follower.view, follower.needs_snapshot) {
-                (View::Overview, false) => follower.offer(briefs.frame(encoding)),
-                (View::Overview, true) => follower.offer(roster.frame(encoding)),
+                (View::Overview, false) => {
+                    follower.offer(briefs.frame(encoding));
+                    if let Some(forecasts) = &forecasts {
+                        follower.offer_beside(forecasts.frame(encoding));
+                    }
+                }
+                (View::Overview, true) => {
+                    follower.offer(roster.frame(encoding));
+                    if let Some(forecasts) = &*all_forecasts {
+                        follower.offer_beside(forecasts.frame(encoding));
+                    }
+                }
                 (View::Full, needs_snapshot) if needs_snapshot || has_gaps => {
                     follower.offer(all.frame(encoding));
                     if let Some(standings) = &*all_standings {

@@ -1,20 +1,20 @@
 //! Every node of the cluster, and what agents report of it. Does no I/O, and is told the time.
 
 mod boxes;
+mod foreseeing;
 mod keeping;
+mod recent;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::NodeId;
+use shared::forecast::Forecast;
 use shared::history::EventKind;
 use shared::overview::Standing;
 use shared::run::Span;
 use shared::survey::Survey;
-use shared::window::Window;
-use shared::wire::{
-    AgentMessage, Hello, NodePast, NodeState, NodeWindow, PROTOCOL, Reading, SILENCE_MS, Welcome,
-};
+use shared::wire::{AgentMessage, Hello, NodeState, PROTOCOL, Reading, SILENCE_MS, Welcome};
 
 use super::bounds;
 use super::keeping::Keeping;
@@ -24,6 +24,7 @@ use super::node::Node;
 use super::refusal::Refusal;
 use super::report::Report;
 use boxes::Boxes;
+use foreseeing::Foreseeing;
 use telling::Before;
 
 /// Nodes at most.
@@ -69,6 +70,8 @@ pub struct NodeDetail {
     pub before: Option<Reading>,
     /// What was found when it was last looked around, if it ever was.
     pub survey: Option<Survey>,
+    /// What is foreseen of it.
+    pub forecast: Option<Forecast>,
 }
 
 /// A reading with its number, and the boot that this counts in.
@@ -95,6 +98,7 @@ pub struct Fleet {
     leaving: BTreeSet<u32>,
     /// Black boxes that nobody has taken yet.
     boxes: Boxes,
+    foreseeing: Foreseeing,
 }
 
 impl Fleet {
@@ -308,36 +312,7 @@ impl Fleet {
     pub fn shift(&mut self, by_ms: i64) {
         self.nodes.values_mut().for_each(|node| node.shift(by_ms));
         self.keeping.shift(by_ms);
-    }
-
-    /// The last five minutes of a node; empty for a number that no node has.
-    #[must_use]
-    pub fn window(&self, number: u32) -> NodeWindow {
-        NodeWindow { node: number, readings: self.readings(number).collect() }
-    }
-
-    /// The same, packed.
-    #[must_use]
-    pub fn past(&self, number: u32) -> NodePast {
-        // What is held is one for each second of the node's clock at most: nothing is left out again.
-        let mut window = Window::default();
-        self.readings(number).for_each(|reading| window.push(reading));
-        NodePast { node: number, past: window.pack() }
-    }
-
-    fn readings(&self, number: u32) -> impl Iterator<Item = Reading> {
-        self.node(number).into_iter().flat_map(Node::readings)
-    }
-
-    /// The last five minutes of the node with this id, with the numbers of the readings.
-    #[must_use]
-    pub fn numbered(&self, id: &NodeId) -> Option<Vec<Numbered>> {
-        let numbered = self.node(self.number_of(id)?)?.record.numbered();
-        Some(
-            numbered
-                .map(|(boot, seq, reading)| Numbered { boot: boot.map(Into::into), seq, reading })
-                .collect(),
-        )
+        self.shift_bygones(by_ms);
     }
 
     /// The node that reports through `link`.
@@ -391,6 +366,7 @@ fn detail(node: &Node) -> NodeDetail {
         labels: node.labels.to_vec(),
         before: node.record.before_latest(),
         survey: node.survey(),
+        forecast: node.forecast().cloned(),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::feed::{FollowerId, Following, View};
 use super::fleet::{Expected, NodeDetail, Numbered};
-use super::{AgentLink, AsOf, Command, HeadGone, Known, PackedBatch, Pending, Sign};
+use super::{AgentLink, AsOf, Bygone, Command, HeadGone, Known, PackedBatch, Pending, Sign};
 
 /// See the module. Clones lead to the same head.
 #[derive(Clone)]
@@ -126,6 +126,12 @@ impl Head {
     /// What is on disk: told once, when history is opened.
     pub async fn know(&self, known: Known) -> Result<(), HeadGone> {
         self.send(Command::Know(Box::new(known))).await
+    }
+
+    /// How nodes went before this head began, as history tells it: told in parts, from a thread of its own,
+    /// which waits while the head is busy.
+    pub fn recall(&self, bygones: Vec<Bygone>) -> Result<(), HeadGone> {
+        self.commands.blocking_send(Command::Recall(bygones)).map_err(|_| HeadGone)
     }
 
     /// Waits until it is time to write what is pending, for there is little room left for more.

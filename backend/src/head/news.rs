@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use shared::overview::{Briefs, NodeStanding, Roster};
-use shared::wire::{Delta, FeedMessage, NodeReading, NodeSurvey, NodeTrouble, PROTOCOL, Snapshot};
+use shared::wire::{
+    Delta, FeedMessage, NodeForecast, NodeReading, NodeSurvey, NodeTrouble, PROTOCOL, Snapshot,
+};
 
 use super::fleet::Fleet;
 use super::node::Node;
@@ -19,6 +21,7 @@ pub(super) struct News {
     pub(super) stood: BTreeSet<u32>,
     pub(super) surveyed: BTreeSet<u32>,
     pub(super) refilled: BTreeSet<u32>,
+    pub(super) foreseen: BTreeSet<u32>,
 }
 
 impl News {
@@ -92,6 +95,17 @@ impl Outlook<'_> {
         (!standings.is_empty()).then_some(FeedMessage::Standings(standings))
     }
 
+    /// What is foreseen of nodes of which that changed; of all of which anything is, after a roster.
+    pub(super) fn forecasts(&self, all: bool) -> Option<FeedMessage> {
+        let forecasts: Vec<NodeForecast> = if all {
+            let foreseen = self.fleet.nodes().filter(|node| node.forecast().is_some());
+            foreseen.map(forecast).collect()
+        } else {
+            self.each(&self.news.foreseen, |node| Some(forecast(node)))
+        };
+        (!forecasts.is_empty()).then_some(FeedMessage::Forecasts(forecasts))
+    }
+
     pub(super) fn briefs(&self) -> FeedMessage {
         FeedMessage::Briefs(Briefs {
             seq: self.news.seq,
@@ -146,6 +160,10 @@ fn reading(node: &Node) -> Option<NodeReading> {
 
 fn trouble(node: &Node) -> Option<NodeTrouble> {
     Some(NodeTrouble { node: node.number, trouble: node.trouble.clone()? })
+}
+
+fn forecast(node: &Node) -> NodeForecast {
+    NodeForecast { node: node.number, forecast: node.forecast().cloned() }
 }
 
 fn standing(node: &Node) -> NodeStanding {

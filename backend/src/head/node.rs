@@ -12,6 +12,7 @@ use shared::{NodeFacts, NodeId, Sample};
 
 use super::course::Course;
 use super::fleet::LinkId;
+use super::foresight::Foresight;
 use super::past::Past;
 use super::record::{Keep, Record, Taken};
 use super::story::Story;
@@ -40,6 +41,8 @@ pub(super) struct Node {
     pub(super) story: Story,
     /// How what is available goes, once it gave a reading in this boot.
     pub(super) course: Option<Box<Course>>,
+    /// What is foreseen, if anything is.
+    pub(super) foresight: Option<Box<Foresight>>,
     pub(super) facts: Arc<NodeFacts>,
     pub(super) period_ms: u32,
     survey: Option<Box<Survey>>,
@@ -67,6 +70,7 @@ impl Node {
             brief: None,
             story: Story::default(),
             course: None,
+            foresight: None,
             facts: Arc::default(),
             period_ms: 1000,
             survey: None,
@@ -86,10 +90,14 @@ impl Node {
             self.thinned = None;
             self.story.boot();
             self.course = None;
+            self.foresight = None;
             self.boot_id = boot_id;
         }
         self.facts = Arc::new(facts);
         self.period_ms = period_ms;
+        if self.course.is_none() && past.is_some() {
+            self.relearn();
+        }
         self.link = Some(link);
         self.standing = Standing::Connected { since_ms: now_ms };
     }
@@ -185,6 +193,7 @@ impl Node {
         self.story.shift(by_ms);
         self.record.shift(by_ms);
         self.trace.shift(by_ms);
+        self.foresight.iter_mut().for_each(|foresight| foresight.shift(by_ms));
         self.heard_ms = self.heard_ms.saturating_add_signed(by_ms);
         self.clock_ahead_ms = self.clock_ahead_ms.map(|ahead| ahead.saturating_sub(by_ms));
         match &mut self.standing {

@@ -277,7 +277,12 @@ impl Record {
         self.boots.iter().rev().find_map(|boot| boot.place(boot.readings.last()?))
     }
 
-    /// The same where it lies: when it was taken, by the head's clock and by its uptime in µs.
+    /// The readings of the present boot, oldest first.
+    pub(super) fn present(&self) -> impl Iterator<Item = AgentReading> {
+        self.boots.back().into_iter().flat_map(|boot| boot.readings.iter())
+    }
+
+    /// The newest reading where it lies: when it was taken, by the head's clock and by its uptime in µs.
     pub(super) fn newest(&self) -> Option<(u64, u64, &Sample)> {
         self.boots.iter().rev().find_map(|boot| {
             let AgentReading { uptime_us, ref sample, .. } = *boot.readings.last()?;

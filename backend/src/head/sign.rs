@@ -95,7 +95,7 @@ impl Node {
             oom_kills: self.story.killed(),
             clock_ahead_ms: self.clock_ahead_ms(),
             findings: Arc::clone(self.findings()),
-            forecast: None,
+            forecast: self.forecast().cloned(),
         }
     }
 

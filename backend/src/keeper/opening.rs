@@ -5,18 +5,30 @@ use std::ffi::OsString;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use shared::history::{Batch, EventKind, Kept};
+use shared::history::{Batch, EventKind, Kept, Tier};
 use shared::window::SPAN_MS;
 use shared::{Field, NodeId};
 
-use crate::head::{Known, found_in};
-use crate::history::{Ask, Store, StoreError};
+use crate::head::{Bygone, Known, found_in};
+use crate::history::{Ask, Cell, Row, Store, StoreError};
 
 /// Events that are looked through for what the doctor had found.
 const MOST_EVENTS: usize = 5000;
 /// Damaged files that are set aside at most: a disk that damages all is not filled with them.
 const MOST_ASIDE: u32 = 3;
+
+/// Nodes that are told of at once.
+const MOST_AT_ONCE: usize = 32;
+/// How long is looked up how nodes went before: those that are left then begin anew.
+const LOOK_BACK_FOR: Duration = Duration::from_secs(30);
+/// Minutes are told of the last four hours, in ms…
+const MINUTES_OVER_MS: u64 = 4 * 3_600_000;
+/// …and each ten minutes of a day and a quarter.
+const TENS_OVER_MS: u64 = 30 * 3_600_000;
+/// What available memory is made of, under all limits.
+const FIELDS: [Field; 4] = [Field::Available, Field::LimitLeft, Field::ArcSize, Field::ArcFloor];
 
 /// Makes the directory of the file, if it is not there: nobody else is to look into it.
 pub(super) fn make_dir_for(path: &Path) -> Result<(), StoreError> {
@@ -68,6 +80,53 @@ pub(super) fn known(store: &Store, now_ms: u64) -> Result<Known, StoreError> {
         }
     }
     Ok(known)
+}
+
+/// How each node went before `now_ms`, to be told in parts.
+pub(super) fn bygones(
+    store: &Store,
+    now_ms: u64,
+    tell: &mut dyn FnMut(Vec<Bygone>) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let reader = store.read()?;
+    let mut part = Vec::new();
+    for node in reader.nodes()? {
+        let lows = |tier: Tier, over_ms: u64| {
+            let span = now_ms.saturating_sub(over_ms)..now_ms;
+            let ask = Ask { node: &node, span, fields: &FIELDS, recent: &[] };
+            let mut lows = Vec::new();
+            reader.rows(&ask, tier, tier.step_ms(), &mut |row| {
+                lows.extend(low(&row));
+                ControlFlow::Continue(())
+            })?;
+            Ok::<_, StoreError>(lows)
+        };
+        let (minutes, tens) =
+            (lows(Tier::Minute, MINUTES_OVER_MS)?, lows(Tier::TenMinutes, TENS_OVER_MS)?);
+        if !tens.is_empty() {
+            part.push(Bygone { node, minutes, tens });
+        }
+        if part.len() == MOST_AT_ONCE && tell(std::mem::take(&mut part)).is_break() {
+            return Ok(());
+        }
+        if began.elapsed() > LOOK_BACK_FOR {
+            break;
+        }
+    }
+    let _ = tell(part);
+    Ok(())
+}
+
+/// When a bucket begins, in s since 1970, and the least that was available in it, in KiB. Where the kernel
+/// does not say what is available, it is not known.
+fn low(row: &Row) -> Option<(u32, u32)> {
+    let [available, left, arc, floor] = &row.cells[..] else { return None };
+    let mean = |cell: &Option<Cell>| cell.map_or(0, |cell| cell.sum / cell.weight);
+    let given_back = mean(arc).saturating_sub(mean(floor));
+    let bytes = available.as_ref()?.min.saturating_add(given_back);
+    let here = left.as_ref().map_or(bytes, |left| left.min.min(bytes));
+    Some((u32::try_from(row.at_ms / 1000).ok()?, u32::try_from(here / 1024).unwrap_or(u32::MAX)))
 }
 
 /// Gives a damaged file another name, and says which; `None` if it cannot be, or there are too many.

@@ -1,6 +1,7 @@
 //! Writes what the head holds, until the program ends.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{io, thread};
@@ -105,6 +106,7 @@ impl<C: Fn() -> u64> Keeper<C> {
                 if let Some(known) = known {
                     self.is_known = true;
                     self.head.know(known).await?;
+                    self.tell_of_bygones();
                 }
                 if let Some(outlook) = outlook {
                     // Nobody may be there to read it.
@@ -114,6 +116,23 @@ impl<C: Fn() -> u64> Keeper<C> {
             }
             Err(error) => self.fail(error).await,
         }
+    }
+
+    /// Tells the head how nodes went before, beside all else: forecasts and floors need not begin anew.
+    fn tell_of_bygones(&self) {
+        let Ok(store) = self.archive.store() else { return };
+        let (head, now_ms) = (self.head.clone(), (self.unix_ms)());
+        let look_back = move || {
+            let told = opening::bygones(&store, now_ms, &mut |part| match head.recall(part) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(HeadGone) => ControlFlow::Break(()),
+            });
+            if let Err(error) = told {
+                tell(format_args!("how nodes went before is not known: {}", in_words(&error)));
+            }
+        };
+        // Without it the head knows a little less for a while.
+        thread::Builder::new().name("bygones".into()).spawn(look_back).ok();
     }
 
     async fn commit(&mut self) -> Result<(), HeadGone> {

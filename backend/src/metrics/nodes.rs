@@ -1,7 +1,5 @@
 //! What is told of nodes.
 
-use std::collections::HashMap;
-
 use shared::breakdown::{Breakdown, Part};
 use shared::memory::{self, Available, Split};
 use shared::metric::{Kind, Metric};
@@ -179,15 +177,13 @@ fn tell_derived(up: &[Told<'_>], families: &mut Families) {
 }
 
 fn tell_forecasts(known: &Known<'_>, up: &[Told<'_>], families: &mut Families) {
-    let Some(head) = &known.head else { return };
-    let foreseen: HashMap<_, _> = head.foreseen.iter().map(|(id, of)| (id.as_str(), of)).collect();
     let mut lines = families.family(Family::new(
         ("headroom_out_of_memory_seconds", Kind::Gauge, "seconds"),
         "Time until nothing is available any more, if it goes on as it does. Absent while nothing is lost \
          steadily.",
     ));
     for told in up {
-        if let Some(forecast) = foreseen.get(told.id) {
+        if let Some(forecast) = &told.node.forecast {
             let quality = forecast.quality.name();
             let left_ms = forecast.out_ms.saturating_sub(known.now_ms);
             lines.decimal(&[("instance", told.id), ("quality", quality)], left_ms, 3);

@@ -4,6 +4,8 @@ use shared::overview::Standing;
 use shared::wire::{NodeState, Reading};
 use shared::{Field, NodeFacts, Sample};
 
+use shared::NodeId;
+
 use super::*;
 
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -41,6 +43,7 @@ fn node(number: u32, age_ms: u64) -> NodeDetail {
         labels: Vec::new(),
         before: None,
         survey: None,
+        forecast: None,
     }
 }
 
@@ -48,8 +51,7 @@ fn told(form: Form) -> String {
     let nodes = [node(1, 0), node(2, 60_000)];
     let history = HistoryStatus { is_kept: true, bytes: 77, ..HistoryStatus::default() };
     let export = ExportStatus { name: "influx".into(), sent: 3, ..ExportStatus::default() };
-    let head =
-        OfHead { foreseen: &Vec::new(), incidents: &[], history: &history, exports: &[export] };
+    let head = OfHead { incidents: &[], history: &history, exports: &[export] };
     let cost = Cost { memory: Some(1), cpu_us: Some(1_250_000), sent: 9, written: None };
     let known = Known { now_ms: NOW_MS, nodes: &nodes, head: Some(head), cost };
     String::from_utf8(page(&known, form)).unwrap()

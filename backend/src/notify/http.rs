@@ -100,7 +100,7 @@ async fn send(request: Request) -> Result<Answer, Failure> {
     };
     let client = Client::builder()
         .connector(connector)
-        .timeout(request.timeout)
+        .disable_timeout()
         .disable_redirects()
         .no_default_headers()
         .add_default_header(("User-Agent", concat!("headroom/", env!("CARGO_PKG_VERSION"))))

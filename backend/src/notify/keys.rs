@@ -12,6 +12,8 @@ use crate::secrets;
 const MOST: usize = 4096;
 /// What is shorter stands in many words, and would tear them apart.
 const LEAST_HIDDEN: usize = 4;
+/// A step of an address that is shorter is no secret by itself.
+const LEAST_STEP: usize = 9;
 
 /// The secrets that were read for one message.
 #[derive(Default)]
@@ -31,9 +33,11 @@ impl Keys {
     pub(super) fn url(&mut self, path: &Path) -> Result<String, Failure> {
         let url = self.read(path)?;
         if is_url(&url) {
-            // The way is as secret as the whole.
+            // The way is as secret as the whole, and so are the steps of it that are no plain words.
             let way = url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
-            self.0.extend(way.map(|(_, way)| way.to_owned()));
+            let way = way.map_or("", |(_, way)| way);
+            let steps = way.split(['/', '?', '&', '=']).filter(|step| step.len() >= LEAST_STEP);
+            self.0.extend(std::iter::once(way).chain(steps).map(str::to_owned));
             return Ok(url);
         }
         Err(Failure::slowly(format!("what is in {} is no address", path.display())))

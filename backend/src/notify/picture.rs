@@ -83,13 +83,14 @@ fn paint(
     let mut x = MARGIN;
     for (color, word, wide) in [
         (&palette.used, "in use", 88.0),
-        (&palette.cache, "cache, can be dropped", 200.0),
+        (&palette.cache, "cache, can be dropped", 194.0),
         (&palette.available, "above this line: available", 0.0),
     ] {
         let is_line = *color == palette.available;
         let (y, height) = if is_line { (LINES[1] - 1.5, 3.0) } else { (LINES[1] - 5.0, 10.0) };
         surface.fill(&corners(x, y, 12.0, height), color);
-        start(surface, word, (px(x + 18.0), px(LINES[1])), &palette.text, density);
+        let place = (px(x + 18.0), px(LINES[1]));
+        surface.text(word, place, Align::Start, &palette.text, px(12.0));
         x += wide;
     }
 
@@ -99,8 +100,9 @@ fn paint(
             *word = clock(*at_ms) + " UTC";
         }
     }
-    let mut below = Below { surface, by: px(HEADING) };
-    let size = (px(WIDTH), px(HEIGHT - HEADING));
+    // Letters of one width need more room beside the plot than those of the page.
+    let mut below = Below { surface, by: (px(8.0), px(HEADING)) };
+    let size = (px(WIDTH - 12.0), px(HEIGHT - HEADING));
     draw(&mut below, size, &runs, &period, &palette, density).map(|_| ())
 }
 
@@ -109,17 +111,10 @@ fn heading(surface: &mut impl Surface, name: &str, shown: &Point, palette: &Pale
     let (available, total) = (human(shown.split.available), human(shown.split.total));
     let name: String = name.chars().take(32).collect();
     let place = (MARGIN * density, LINES[0] * density);
-    start(surface, &name, place, &palette.part, density);
+    surface.text(&name, place, Align::Start, &palette.part, 12.0 * density);
     let end = ((WIDTH - MARGIN) * density, LINES[0] * density);
     let text = format!("{available} of {total} available");
     surface.text(&text, end, Align::End, &palette.part, 12.0 * density);
-}
-
-/// Writes `text` from a place on. What is drawn on knows middles and ends: letters are as wide as each
-/// other in a picture, and nearly so elsewhere.
-fn start(surface: &mut impl Surface, text: &str, place: Place, color: &str, density: f64) {
-    let width = text.chars().count() as f64 * surface::ADVANCE * density;
-    surface.text(text, (place.0 + width, place.1), Align::End, color, 12.0 * density);
 }
 
 /// Between two readings, as they come.
@@ -138,12 +133,12 @@ fn clock(ms: u64) -> String {
 /// The part of a surface below its heading.
 struct Below<'a, S> {
     surface: &'a mut S,
-    by: f64,
+    by: Place,
 }
 
 impl<S: Surface> Below<'_, S> {
     fn moved(&self, places: &[Place]) -> Vec<Place> {
-        places.iter().map(|(x, y)| (*x, y + self.by)).collect()
+        places.iter().map(|(x, y)| (x + self.by.0, y + self.by.1)).collect()
     }
 }
 
@@ -159,7 +154,7 @@ impl<S: Surface> Surface for Below<'_, S> {
     }
 
     fn text(&mut self, text: &str, (x, y): Place, align: Align, color: &str, size: f64) {
-        self.surface.text(text, (x, y + self.by), align, color, size);
+        self.surface.text(text, (x + self.by.0, y + self.by.1), align, color, size);
     }
 }
 

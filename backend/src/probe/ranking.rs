@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use shared::black_box::MOST_RANKED;
+use shared::black_box::{MOST_RANKED, Ranked, Ranking};
 
 use super::{files, parse, text};
 
@@ -19,6 +19,10 @@ const MOST_KNOWN: usize = 48;
 const TURNS_OF_BARE: u32 = 8;
 /// Numbers of processes without memory that are remembered at most.
 const MOST_BARE: usize = 4096;
+/// Processes of which it is remembered what they held at most.
+const MOST_HELD: usize = 4096;
+/// What they held before is remembered for so long at least, in µs.
+const BASE_US: u64 = 45_000_000;
 /// Characters of a name at most.
 const MOST_NAME_CHARS: usize = 64;
 
@@ -53,6 +57,16 @@ pub struct Ranker {
     bare: Vec<u32>,
     round: u32,
     path: String,
+    /// What all held in the last ranking, and in one before.
+    last: Held,
+    base: Held,
+}
+
+/// What processes held at a time: numbers and pages, in the order of the numbers.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    at_us: u64,
+    pages: Vec<(u32, u32)>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,17 +89,26 @@ impl Ranker {
     /// Reads nothing yet. `proc` stands for `/proc`; `page_size` is the kernel's, in bytes.
     #[must_use]
     pub fn new(proc: PathBuf, page_size: u64) -> Self {
-        let (known, bare) = (Vec::new(), Vec::new());
-        Self { root: proc, page_size, known, bare, round: 0, path: String::new() }
+        Self {
+            root: proc,
+            page_size,
+            known: Vec::new(),
+            bare: Vec::new(),
+            round: 0,
+            path: String::new(),
+            last: Held::default(),
+            base: Held::default(),
+        }
     }
 
-    /// Ranks all that run now.
-    pub fn rank(&mut self) -> Found {
+    /// Ranks all that run now, which is told: µs since boot.
+    pub fn rank(&mut self, at_us: u64) -> Found {
         self.round = self.round.wrapping_add(1);
         let turn_of_bare = self.round.is_multiple_of(TURNS_OF_BARE);
         let mut largest: BinaryHeap<Reverse<(Statm, u32)>> =
             BinaryHeap::with_capacity(MOST_KNOWN + 1);
         let mut bare = Vec::with_capacity(self.bare.len());
+        let mut held = Vec::with_capacity(self.last.pages.len());
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
@@ -94,6 +117,10 @@ impl Ranker {
             let is_bare = !turn_of_bare && self.bare.binary_search(&pid).is_ok();
             match if is_bare { None } else { self.statm(pid) } {
                 Some(now) => {
+                    if held.len() < MOST_HELD {
+                        let pages = now.own / self.page_size.max(1);
+                        held.push((pid, u32::try_from(pages).unwrap_or(u32::MAX)));
+                    }
                     largest.push(Reverse((now, pid)));
                     if largest.len() > MOST_KNOWN {
                         largest.pop();
@@ -105,6 +132,11 @@ impl Ranker {
         }
         bare.sort_unstable();
         self.bare = bare;
+        held.sort_unstable();
+        if self.last.at_us >= self.base.at_us + BASE_US || self.base.pages.is_empty() {
+            self.base = std::mem::take(&mut self.last);
+        }
+        self.last = Held { at_us, pages: held };
         let before = std::mem::take(&mut self.known);
         for (place, Reverse((now, pid))) in largest.into_sorted_vec().into_iter().enumerate() {
             let same = |known: &&Known| known.row.pid == pid && known.now.size == now.size;
@@ -137,6 +169,29 @@ impl Ranker {
     #[must_use]
     pub fn shared(&self, pid: u32) -> Option<u64> {
         self.known.iter().find(|known| known.row.pid == pid).map(|known| known.now.shared)
+    }
+
+    /// What processes that are told of elsewhere held in rankings before, also if they were not among
+    /// the largest: 0 is that they were not there. Nothing, if none of them is known: their numbers may
+    /// be of another name space.
+    #[must_use]
+    pub fn earlier(&self, rows: &[Ranked]) -> Vec<Ranking> {
+        let of = |held: &Held, pid: u32| {
+            let place = held.pages.binary_search_by_key(&pid, |it| it.0).ok()?;
+            Some(u64::from(held.pages[place].1).saturating_mul(self.page_size))
+        };
+        if rows.iter().all(|row| of(&self.last, row.pid).is_none()) {
+            return Vec::new();
+        }
+        let both = [&self.base, &self.last].into_iter().filter(|held| !held.pages.is_empty());
+        both.map(|held| Ranking {
+            uptime_us: held.at_us,
+            rows: rows
+                .iter()
+                .map(|row| Ranked { bytes: of(held, row.pid).unwrap_or(0), ..row.clone() })
+                .collect(),
+        })
+        .collect()
     }
 
     /// Whether this process is not there any more, has no memory, or is another that is far smaller:
@@ -213,14 +268,14 @@ mod tests {
     fn the_largest_come_first_and_by_what_is_their_own() {
         let tree = Tree::new();
         let mut ranker = tree.ranker();
-        assert_eq!(ranker.rank(), Found::default());
+        assert_eq!(ranker.rank(1), Found::default());
         tree.put(2, "kthreadd", "0 0 0 0 0 0 0\n");
         tree.put(10, "files", "9000 5000 4990 1 0 1 0\n");
         tree.put(11, "own", "9000 900 100 1 0 1 0\n");
         for pid in 100..160 {
             tree.put(pid, "small", "90 30 10 1 0 1 0\n");
         }
-        let found = ranker.rank();
+        let found = ranker.rank(1);
         assert_eq!(found.rows.len(), MOST_RANKED);
         assert_eq!(words(&found.rows)[..2], [(11, "own", 800), (159, "small", 20)]);
         assert_eq!(found.gone, []);
@@ -235,18 +290,18 @@ mod tests {
         tree.put(11, "second", "9000 800 100 1 0 1 0\n");
         tree.put(12, "third", "9000 700 100 1 0 1 0\n");
         tree.put(13, "fourth", "9000 600 100 1 0 1 0\n");
-        ranker.rank();
+        ranker.rank(1);
         tree.end(10);
         // It is dead, but its parent has not seen it.
         tree.put(11, "second", "0 0 0 0 0 0 0\n");
         tree.put(12, "third", "9000 110 100 1 0 1 0\n");
         // Another has its number.
         tree.put(13, "sh", "90 30 10 1 0 1 0\n");
-        let found = ranker.rank();
+        let found = ranker.rank(1);
         let gone = [(10, "first", 800), (11, "second", 700), (13, "fourth", 500)];
         assert_eq!(words(&found.gone), gone);
         assert_eq!(words(&found.rows), [(13, "sh", 20), (12, "third", 10)]);
-        assert_eq!(ranker.rank().gone, []);
+        assert_eq!(ranker.rank(1).gone, []);
     }
 
     #[test]
@@ -254,9 +309,9 @@ mod tests {
         let tree = Tree::new();
         let mut ranker = tree.ranker();
         tree.put(7, "kworker", "0 0 0 0 0 0 0\n");
-        ranker.rank();
+        ranker.rank(1);
         tree.put(7, "now", "9000 900 100 1 0 1 0\n");
-        let rounds = (0..TURNS_OF_BARE).take_while(|_| ranker.rank().rows.is_empty()).count();
+        let rounds = (0..TURNS_OF_BARE).take_while(|_| ranker.rank(1).rows.is_empty()).count();
         assert!(rounds < TURNS_OF_BARE as usize, "never seen");
     }
 
@@ -265,12 +320,38 @@ mod tests {
         let tree = Tree::new();
         let mut ranker = tree.ranker();
         tree.put(7, "sh", "900 90 10 1 0 1 0\n");
-        assert_eq!(words(&ranker.rank().rows), [(7, "sh", 80)]);
+        assert_eq!(words(&ranker.rank(1).rows), [(7, "sh", 80)]);
         tree.put(7, "\u{202e}</script>\u{1b}", "900 90 10 1 0 1 0\n");
-        let found = ranker.rank();
+        let found = ranker.rank(1);
         assert_eq!(words(&found.rows), [(7, "</script>", 80)]);
         assert_eq!(found.gone, [], "it named itself anew");
         tree.put(7, "", "900 90 10 1 0 1 0\n");
-        assert_eq!(words(&ranker.rank().rows), [(7, "?", 80)]);
+        assert_eq!(words(&ranker.rank(1).rows), [(7, "?", 80)]);
+    }
+
+    #[test]
+    fn what_small_ones_held_before_is_known_too() {
+        let tree = Tree::new();
+        let mut ranker = tree.ranker();
+        for pid in 100..170 {
+            tree.put(pid, "large", "9000 5000 10 1 0 1 0\n");
+        }
+        tree.put(7, "small", "90 30 10 1 0 1 0\n");
+        let row = |pid| Ranked { pid, name: "n".into(), bytes: 1 };
+        assert_eq!(ranker.earlier(&[row(7)]), []);
+        ranker.rank(10);
+        tree.put(7, "small", "90 50 10 1 0 1 0\n");
+        ranker.rank(BASE_US);
+        ranker.rank(BASE_US + 1);
+        let told: Vec<_> = ranker
+            .earlier(&[row(7), row(8)])
+            .iter()
+            .map(|r| (r.uptime_us, r.rows[0].bytes / 4096, r.rows[1].bytes))
+            .collect();
+        assert_eq!(told, [(10, 20, 0), (BASE_US + 1, 40, 0)]);
+        ranker.rank(2 * BASE_US);
+        ranker.rank(2 * BASE_US + 1);
+        assert_eq!(ranker.earlier(&[row(7)])[0].rows[0].bytes / 4096, 40, "and it goes on");
+        assert_eq!(ranker.earlier(&[row(8)]), []);
     }
 }

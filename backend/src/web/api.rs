@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, guard, web};
 use serde::Serialize;
 use serde_json::json;
 use shared::field::Kind;
+use shared::forecast::Forecast;
 use shared::node::Condition;
 use shared::overview::Standing;
 use shared::report::{AvailableReport, Report};
@@ -74,6 +75,8 @@ struct NodeView<'a> {
     available: Option<AvailableReport>,
     /// `total − available`, in bytes.
     used: Option<u64>,
+    /// When nothing is available any more, if it goes on as it does.
+    forecast: Option<&'a Forecast>,
     sample: Option<&'a Sample>,
 }
 
@@ -98,6 +101,7 @@ impl<'a> NodeView<'a> {
             facts: &state.facts,
             available: sample.and_then(AvailableReport::of),
             used: sample.and_then(memory::used),
+            forecast: node.forecast.as_ref(),
             sample,
         }
     }
@@ -274,7 +278,7 @@ async fn fields(request: HttpRequest) -> Result<HttpResponse, history::Failure> 
 }
 
 /// What the head knows of the node named `id`, or the answer that says why it knows nothing.
-async fn detail(state: &State, id: &str) -> Result<AsOf<NodeDetail>, HttpResponse> {
+pub(super) async fn detail(state: &State, id: &str) -> Result<AsOf<NodeDetail>, HttpResponse> {
     let unknown = || {
         let message = format!("there is no node {id:?}; /api/v1/nodes lists them");
         error(StatusCode::NOT_FOUND, message)

@@ -19,8 +19,6 @@ use crate::metrics::{Form, Known, OfHead, accepted, page};
 const FRESH: Duration = Duration::from_secs(1);
 /// Open incidents that are counted at most.
 const MOST_INCIDENTS: usize = 10_000;
-/// The floor and the rates are not asked for.
-const OVER_MS: u64 = 1;
 
 /// The pages that were made last, one of each form.
 #[derive(Default)]
@@ -66,17 +64,11 @@ async fn metrics(
 /// Gathers what is told, and makes the page on a thread of its own.
 async fn made(state: web::Data<State>, form: Form) -> Result<Bytes, HeadGone> {
     let AsOf { now_ms, of: nodes } = state.head.nodes().await?;
-    let signs = state.head.signs(OVER_MS).await?.of;
-    let foreseen = signs.into_iter().filter_map(|sign| Some((sign.id, sign.forecast?))).collect();
     let made = web::block(move || {
         let incidents = state.alerts.incidents(true, MOST_INCIDENTS);
         let history = state.archive.status(unix_ms());
-        let head = OfHead {
-            foreseen: &foreseen,
-            incidents: &incidents,
-            history: &history,
-            exports: &state.exports.status(),
-        };
+        let head =
+            OfHead { incidents: &incidents, history: &history, exports: &state.exports.status() };
         let known = Known { now_ms, nodes: &nodes, head: Some(head), cost: bill::cost() };
         page(&known, form)
     });

@@ -46,7 +46,7 @@ async fn serve(request: HttpRequest) -> HttpResponse {
 fn is_view(path: &str) -> bool {
     let is_node =
         path.strip_prefix("/nodes/").is_some_and(|id| !id.is_empty() && !id.contains('/'));
-    is_node || matches!(path, "/" | "/compare")
+    is_node || matches!(path, "/" | "/compare" | "/incidents")
 }
 
 fn answer(file: &'static Embedded, headers: &HeaderMap) -> HttpResponse {

@@ -235,8 +235,21 @@ impl Follower {
         protocols: &[&str],
         origin: Option<&str>,
     ) -> Result<Self, WsClientError> {
-        let mut request =
-            awc::Client::new().ws(format!("ws://{address}/api/v1/feed")).max_frame_size(16 << 20);
+        Self::follow(&format!("ws://{address}/api/v1/feed"), protocols, origin).await
+    }
+
+    /// Follows an overview, as the page does.
+    pub(crate) async fn overview(address: SocketAddr) -> Self {
+        let url = format!("ws://{address}/api/v1/feed?view=overview");
+        Self::follow(&url, &[Encoding::Postcard.subprotocol()], None).await.unwrap()
+    }
+
+    async fn follow(
+        url: &str,
+        protocols: &[&str],
+        origin: Option<&str>,
+    ) -> Result<Self, WsClientError> {
+        let mut request = awc::Client::new().ws(url).max_frame_size(16 << 20);
         if !protocols.is_empty() {
             request = request.protocols(protocols);
         }

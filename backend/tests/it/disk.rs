@@ -28,10 +28,10 @@ fn plan(data: &Path) -> HeadPlan {
 }
 
 /// A file system of its own, of `size`; `None`, and it says so, where this is not allowed.
-struct Mount(PathBuf);
+pub(crate) struct Mount(PathBuf);
 
 impl Mount {
-    fn tmpfs(at: &Path, size: &str) -> Option<Self> {
+    pub(crate) fn tmpfs(at: &Path, size: &str) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mounted = mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "headroom-test"], at);
         if !mounted {

@@ -142,8 +142,16 @@ pub(crate) const VALUES: &[(Field, u64)] = &[
 ];
 
 /// The other fields, which tests of their own bring.
-pub(crate) const ELSEWHERE: &[Field] =
-    &[Field::ArcSize, Field::ArcFloor, Field::Limit, Field::LimitLeft];
+pub(crate) const ELSEWHERE: &[Field] = &[
+    Field::ArcSize,
+    Field::ArcFloor,
+    Field::Limit,
+    Field::LimitLeft,
+    Field::OwnMemory,
+    Field::OwnCpu,
+    Field::OwnSent,
+    Field::OwnWritten,
+];
 
 /// The lines of its meminfo with a unit, in KiB.
 const MEMINFO: &[(&str, u64)] = &[

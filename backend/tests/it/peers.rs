@@ -39,7 +39,7 @@ const PSUTIL: &str = "import json, psutil; \
                       print(json.dumps({'version': psutil.__version__, **psutil.virtual_memory()._asdict()}))";
 
 /// Where the pinned versions of psutil are: `cargo xtask test` says it, or has left them there before.
-fn peers() -> PathBuf {
+pub(crate) fn peers() -> PathBuf {
     let target = Path::new(env!("CARGO_BIN_EXE_headroom")).ancestors().nth(2);
     std::env::var_os("XTASK_PEERS")
         .map_or_else(|| target.unwrap_or(Path::new("/")).join("peers"), PathBuf::from)

@@ -1,5 +1,5 @@
-//! While nobody looks, no process and no control group is looked into: what the running program opens, as
-//! the kernel sees it.
+//! While nobody looks, no control group is looked into, and processes are only ranked for the black box, which
+//! is seldom and reads one line of each: what the running program opens, as the kernel sees it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -18,6 +18,10 @@ const PERIOD_MS: u64 = 100;
 /// So long that one reading looks around: every sixtieth does.
 const WATCHED: Duration = Duration::from_secs(7);
 const LOOK_AROUND: usize = 60;
+/// A pause between two files of processes that is longer, in s, is one between two rankings.
+const PAUSE: f64 = 0.9;
+/// While all is calm a ranking comes after so many s.
+const RANKED_EVERY: f64 = 30.0;
 
 /// A strace of all threads of a process. It is detached when this is dropped.
 struct Trace {
@@ -111,6 +115,55 @@ fn lines_of_strace_are_understood() {
     assert!(call("7 1.5 +++ exited with 0 +++").is_none());
 }
 
+/// Whether all has been calm, as `before` and `after` show it: two readings of the machine itself. Else
+/// processes are ranked more often, as they should be.
+fn is_calm(before: &Machine, after: &Machine) -> bool {
+    let fallen = before.available.saturating_sub(after.least);
+    fallen < before.total / 100
+        && after.least > before.total / 8
+        && after.waited_us - before.waited_us < 100_000
+}
+
+/// See [`is_calm`].
+struct Machine {
+    total: u64,
+    available: u64,
+    least: u64,
+    waited_us: u64,
+}
+
+impl Machine {
+    fn now() -> Self {
+        let meminfo = fs::read_to_string("/proc/meminfo").unwrap();
+        let kib = |key: &str| -> u64 {
+            let line = meminfo.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            line.trim_end_matches(" kB").trim().parse().unwrap()
+        };
+        // Kernels without it do not wait, as far as anybody knows.
+        let pressure = fs::read_to_string("/proc/pressure/memory").unwrap_or_default();
+        let waited = pressure.lines().next().and_then(|some| some.rsplit_once('=')?.1.parse().ok());
+        let available = kib("MemAvailable:");
+        Self {
+            total: kib("MemTotal:"),
+            available,
+            least: available,
+            waited_us: waited.unwrap_or(0),
+        }
+    }
+
+    /// The same after so long, and the least that was available meanwhile.
+    fn after(time: Duration) -> Self {
+        let end = Instant::now() + time;
+        let mut last = Self::now();
+        while Instant::now() < end {
+            thread::sleep(Duration::from_millis(20));
+            let now = Self::now();
+            last = Self { least: now.available.min(last.least), ..now };
+        }
+        last
+    }
+}
+
 /// Whether it belongs to a process: something below `/proc/PID`.
 fn is_of_process(path: &Path) -> bool {
     let name = path.strip_prefix("/proc").ok().and_then(|path| path.iter().next()?.to_str());
@@ -129,7 +182,9 @@ fn is_of_other_group(path: &Path, pid: u32) -> bool {
 }
 
 #[test]
-fn nobody_looks_into_processes_or_groups_while_nobody_asks() {
+fn processes_are_only_ranked_and_groups_left_alone_while_nobody_asks() {
+    // The first ranking is before anything is traced: what has fallen since then counts, too.
+    let before = Machine::now();
     let mut program = command();
     program.args(["--listen", "127.0.0.1:0", "--period-ms", &PERIOD_MS.to_string()]);
     let server = Server::spawn(&mut program, Stdio::null());
@@ -143,7 +198,7 @@ fn nobody_looks_into_processes_or_groups_while_nobody_asks() {
         Ok(trace) => trace,
         Err(why) => return say(format_args!("NOT RUN: {why}")),
     };
-    thread::sleep(WATCHED);
+    let after = Machine::after(WATCHED);
     let asked_at = UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
     let usage = get(server.address(), &format!("/api/v1/nodes/{node}/usage"));
     let calls = trace.end();
@@ -158,26 +213,48 @@ fn nobody_looks_into_processes_or_groups_while_nobody_asks() {
         .map(|call| (call.at * 1000.0) as u64 / PERIOD_MS)
         .collect::<BTreeSet<_>>();
     assert!(readings.len() > 30, "only {} readings were seen", readings.len());
+    let (of_processes, others): (Vec<_>, Vec<_>) =
+        opens(0.0, asked_at).partition(|call| is_of_process(&call.path));
+    let mut rankings = Vec::new();
+    for call in &of_processes {
+        let file = call.path.file_name().unwrap();
+        // The list of processes is the directory that they are in.
+        assert!(file == "statm" || file == "comm", "{} was opened", call.path.display());
+        if rankings.last().is_none_or(|last: &f64| call.at > last + PAUSE) {
+            rankings.push(call.at);
+        } else if let Some(last) = rankings.last_mut() {
+            *last = call.at;
+        }
+    }
+    let most = (WATCHED.as_secs_f64() / RANKED_EVERY).ceil() as usize;
+    if is_calm(&before, &after) {
+        assert!(rankings.len() <= most, "{} rankings while all was calm", rankings.len());
+    } else {
+        say("NOT RUN: whether rankings are seldom while all is calm, as it was not");
+        assert!(rankings.len() <= WATCHED.as_secs() as usize + 1, "{} rankings", rankings.len());
+    }
     let ticks_with_opens: BTreeSet<_> =
-        opens(0.0, asked_at).map(|call| (call.at * 1000.0) as u64 / PERIOD_MS).collect();
-    let opened: Vec<_> = opens(0.0, asked_at).map(|call| &call.path).collect();
+        others.iter().map(|call| (call.at * 1000.0) as u64 / PERIOD_MS).collect();
+    let opened: Vec<_> = others.iter().map(|call| &call.path).collect();
     say(format_args!(
-        "{} readings, {} files opened, in {} of them",
+        "{} readings, {} files opened, in {} of them; {} files of processes in {} rankings",
         readings.len(),
         opened.len(),
-        ticks_with_opens.len()
+        ticks_with_opens.len(),
+        of_processes.len(),
+        rankings.len()
     ));
     for path in &opened {
-        assert!(!is_of_process(path), "{} was opened", path.display());
         assert!(!is_of_other_group(path, server.pid()), "{} was opened", path.display());
     }
-    // Each that looks around may cross the end of its period.
-    let most = 2 * (1 + readings.len() / LOOK_AROUND);
+    // Each that looks around, or lists the processes, may cross the end of its period.
+    let most = 2 * (1 + readings.len() / LOOK_AROUND + rankings.len());
     assert!(ticks_with_opens.len() <= most, "files are opened all the time: {opened:?}");
 
     // The same eyes see a sweep.
     assert_eq!(usage.status, 200, "{}", usage.text());
-    let seen = opens(asked_at, f64::INFINITY).filter(|call| is_of_process(&call.path)).count();
+    let asks_more = |call: &&Call| is_of_process(&call.path) && call.path.ends_with("status");
+    let seen = opens(asked_at, f64::INFINITY).filter(asks_more).count();
     assert!(seen > 0, "a sweep was answered, but no process was looked into");
     say(format_args!("{seen} files of processes opened for one who asked"));
 }

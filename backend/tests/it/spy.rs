@@ -83,6 +83,7 @@ impl Spies {
                         period_ms,
                         labels: Vec::new(),
                         journal: None,
+                        shows: None,
                     };
                     let (links, incoming) = mpsc::channel(1);
                     rt::spawn(agent::run(agent, incoming));

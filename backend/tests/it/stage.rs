@@ -11,6 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use futures_util::StreamExt as _;
 use headroom::web::BUILD;
+use shared::alert::Incident;
 use shared::history::{HistoryStatus, to_postcard};
 use shared::overview::{Brief, Briefs, Label, NodeStanding, Roster, RosterEntry, Standing, Trace};
 use shared::wire::{
@@ -42,6 +43,12 @@ pub(crate) struct Cast {
     open: Vec<u32>,
     /// What the head says of this browser, as JSON.
     pub(crate) session: &'static str,
+    /// What it answers: by method and path, such as `GET /api/v1/fit`, a status and a body.
+    pub(crate) answers: BTreeMap<String, (u16, Vec<u8>)>,
+    /// What it was asked beside the feed: method, path and query, and the body.
+    pub(crate) asked: Vec<(String, String)>,
+    /// Whether files of the page that are loaded late are missing.
+    pub(crate) is_late_lost: bool,
 }
 
 /// The time, in ms since 1970.
@@ -96,7 +103,16 @@ impl Stage {
         let (news, _) = broadcast::channel(64);
         let entries = entries.into_iter().map(|entry| (entry.node, entry)).collect();
         let session = r#"{"may_read":true,"may_write":true,"password_set":true,"plain":false}"#;
-        let cast = Cast { seq: 1, entries, silent: vec![], open: vec![], session };
+        let cast = Cast {
+            seq: 1,
+            entries,
+            silent: vec![],
+            open: vec![],
+            session,
+            answers: BTreeMap::new(),
+            asked: vec![],
+            is_late_lost: false,
+        };
         let play = Arc::new(Play { cast: Mutex::new(cast), news });
         let shown = web::Data::from(play.clone());
         let server = HttpServer::new(move || {
@@ -128,6 +144,22 @@ impl Stage {
 impl Play {
     pub(crate) fn cast(&self) -> MutexGuard<'_, Cast> {
         self.cast.lock().unwrap()
+    }
+
+    /// Tells whoever follows.
+    pub(crate) fn tell(&self, message: FeedMessage) {
+        self.news.send(message).ok();
+    }
+
+    /// Answers a request with this, in postcard, from now on.
+    pub(crate) fn answer<T: serde::Serialize>(&self, request: &str, answer: &T) {
+        self.cast().answers.insert(request.into(), (200, to_postcard(answer)));
+    }
+
+    /// What was asked that begins with this, with bodies.
+    pub(crate) fn asked(&self, start: &str) -> Vec<(String, String)> {
+        let asked = self.cast().asked.clone();
+        asked.into_iter().filter(|(what, _)| what.starts_with(start)).collect()
     }
 
     /// Lets every node that is not silent say something, and tells what `add` adds to it.
@@ -215,18 +247,38 @@ async fn serve(
 ) -> actix_web::Result<HttpResponse> {
     let path = request.path();
     let session = play.cast().session;
+    if path.starts_with("/api/") && path != "/api/v1/feed" {
+        let what = format!("{} {path}", request.method());
+        let body = body.to_bytes().await?;
+        let mut cast = play.cast();
+        let whole = format!("{} {}", request.method(), request.uri());
+        cast.asked.push((whole, String::from_utf8_lossy(&body).into_owned()));
+        if let Some((status, answer)) = cast.answers.get(&what) {
+            let status = StatusCode::from_u16(*status).unwrap();
+            return Ok(HttpResponse::build(status).body(answer.clone()));
+        }
+        drop(cast);
+        return Ok(match path {
+            "/api/v1/session" => HttpResponse::Ok().content_type("application/json").body(session),
+            // Nothing is kept of a play.
+            "/api/v1/history/status" => {
+                HttpResponse::Ok().body(to_postcard(&HistoryStatus::default()))
+            }
+            "/api/v1/tokens" => HttpResponse::Ok().body("{\"tokens\": []}"),
+            "/api/v1/incidents" => HttpResponse::Ok().body(to_postcard(&Vec::<Incident>::new())),
+            _ => {
+                let refusal = "{\"error\": \"This head is only played.\"}";
+                HttpResponse::build(StatusCode::NOT_FOUND).body(refusal)
+            }
+        });
+    }
     Ok(match path {
         "/api/v1/feed" if session.contains("\"may_read\":false") => {
             HttpResponse::Unauthorized().finish()
         }
         "/api/v1/feed" => return follow(&request, body, play),
-        "/api/v1/session" => HttpResponse::Ok().content_type("application/json").body(session),
-        // Nothing is kept of a play.
-        "/api/v1/history/status" => HttpResponse::Ok().body(to_postcard(&HistoryStatus::default())),
-        "/api/v1/tokens" => HttpResponse::Ok().body("{\"tokens\": []}"),
-        _ if path.starts_with("/api/") => {
-            let refusal = "{\"error\": \"This head is only played.\"}";
-            HttpResponse::build(StatusCode::NOT_FOUND).body(refusal)
+        _ if path.starts_with("/late") && play.cast().is_late_lost => {
+            HttpResponse::NotFound().finish()
         }
         _ => page(path),
     })
@@ -234,7 +286,7 @@ async fn serve(
 
 /// A file of the page as it was built.
 fn page(path: &str) -> HttpResponse {
-    let is_view = path == "/" || path == "/compare" || path.starts_with("/nodes/");
+    let is_view = ["/", "/compare", "/incidents"].contains(&path) || path.starts_with("/nodes/");
     let name = if is_view { "index.html" } else { path.trim_start_matches('/') };
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/page");
     let Ok(bytes) = std::fs::read(dir.join(name)) else {

@@ -5,11 +5,15 @@ use leptos::wasm_bindgen::{JsCast as _, JsValue};
 use leptos::web_sys::{Headers, RequestInit, Response};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::access::{Call, Reply, Session, Token};
+use super::fetch::send;
+use crate::access::{Call, Reply, Request, Session, Token};
 
 /// Asks the head.
 pub(crate) async fn perform(call: Call) -> Reply {
     match call {
+        Call::Tell(Request { topic, method, path, body }) => {
+            Reply::Told(topic, send(method, &path, body).await)
+        }
         Call::Session => {
             Reply::Session(ask("GET", "/api/v1/session", None).await.ok().map(|answer| Session {
                 may_read: flag(&answer, "may_read"),

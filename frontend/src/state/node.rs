@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared::breakdown::Breakdown;
 use shared::memory::{Available, NoSplit, Split};
 use shared::survey::Survey;
+use shared::units::{fixed, human};
 use shared::usage::Usage;
 use shared::window::Window;
 use shared::wire::{NodeState, Reading};
@@ -77,6 +78,52 @@ pub struct Readout {
     pub usage: Option<Arc<Usage>>,
     /// Why there are no readings.
     pub trouble: Option<String>,
+    /// What Headroom itself costs on the node.
+    pub bill: Option<Bill>,
+}
+
+/// What Headroom itself costs on a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bill {
+    /// The RAM that it takes, in bytes.
+    pub memory: u64,
+    /// Its share of one core, 0 to 1, over the last minutes; `None` before two readings.
+    pub cpu: Option<f64>,
+    /// Bytes that it sent each second.
+    pub sent: Option<f64>,
+    /// Bytes that it had written each second.
+    pub written: Option<f64>,
+}
+
+impl Bill {
+    /// By the newest reading, and the oldest that is known.
+    fn of(first: Option<&Reading>, last: Option<&Reading>) -> Option<Self> {
+        let last = last?;
+        let rate = |field| rates::per_second(first?, last, field);
+        Some(Self {
+            memory: last.sample.get(Field::OwnMemory)?,
+            cpu: rate(Field::OwnCpu).map(|us| us / 1e6),
+            sent: rate(Field::OwnSent),
+            written: rate(Field::OwnWritten),
+        })
+    }
+
+    /// In a sentence: per day what is written, as that is what wears a card.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut words = ["Headroom itself takes ", &human(self.memory), " here"].concat();
+        if let Some(cpu) = self.cpu {
+            words += &[", ", &fixed(cpu * 100.0, 2), "\u{a0}% of a core"].concat();
+        }
+        if let Some(sent) = self.sent {
+            words += &["; it sends ", &human(sent as u64), "/s"].concat();
+        }
+        if let Some(written) = self.written {
+            words += &["; at this rate it writes ", &human((written * 86_400.0) as u64), " a day"]
+                .concat();
+        }
+        words + "."
+    }
 }
 
 impl Readout {
@@ -84,7 +131,8 @@ impl Readout {
         let NodeState { id, facts, period_ms, latest, trouble, .. } = node.state.clone();
         let before = node.window.before_last();
         let told = Self::told(id, facts, period_ms, latest.as_ref(), before);
-        Self { survey: node.survey.clone(), usage: node.usage.clone(), trouble, ..told }
+        let bill = Bill::of(node.window.first(), latest.as_ref());
+        Self { survey: node.survey.clone(), usage: node.usage.clone(), trouble, bill, ..told }
     }
 
     /// What a reading and the one before it tell.
@@ -126,6 +174,7 @@ impl Readout {
             period_ms,
             sample,
             trouble: None,
+            bill: None,
         }
     }
 }

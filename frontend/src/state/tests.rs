@@ -157,3 +157,15 @@ fn trouble_is_shown_and_ends_with_a_reading() {
     fleet.apply(FeedMessage::Reading(Box::new(news)), 0);
     assert_eq!(fleet.readout(&pi()).unwrap().trouble, None);
 }
+
+#[test]
+fn the_bill_is_told_in_a_sentence() {
+    let bill = Bill { memory: 4 << 20, cpu: None, sent: None, written: None };
+    assert_eq!(bill.words().replace('\u{a0}', " "), "Headroom itself takes 4.00 MiB here.");
+    let bill = Bill { cpu: Some(0.0031), sent: Some(83.0), written: Some(600.0), ..bill };
+    assert_eq!(
+        bill.words().replace('\u{a0}', " "),
+        "Headroom itself takes 4.00 MiB here, 0.31 % of a core; it sends 83 B/s; at this rate it \
+         writes 49.4 MiB a day."
+    );
+}

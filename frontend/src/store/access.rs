@@ -115,6 +115,7 @@ impl Store {
     pub(crate) fn answer(self, reply: Reply) {
         let desk = &self.0.desk;
         match reply {
+            Reply::Told(topic, answer) => return self.take_told(topic, answer),
             Reply::Session(session) => {
                 // A head that does not answer has taken nothing back.
                 if session.is_some() {

@@ -12,8 +12,8 @@ use shared::wire::{FeedRequest, LOOK_MS};
 use super::{Store, now_ms};
 use crate::fleet::row::slots;
 use crate::state::Readout;
-use crate::time::course::Row;
 use shared::chart::compare::Value;
+use shared::chart::scale::Row;
 use shared::chart::scale::{Point, runs, runs_of};
 
 /// Between two requests for who has the memory, in ms: well before a look ends.

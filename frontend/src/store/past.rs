@@ -8,7 +8,7 @@ use shared::NodeId;
 use shared::history::{Event, HistoryStatus, Stretch, UsageAt};
 use shared::wire::value_from_postcard;
 
-use super::{Shown, Store, now_ms};
+use super::{Late, Shown, Store, now_ms};
 use crate::fleet::row::Row;
 use crate::net::Refusal;
 use crate::time::ask::Ask;
@@ -204,9 +204,19 @@ impl Store {
         if range.0 < events_of.0 || range.1.min(live_ms) > events_of.1 || events_of.1 == 0 {
             past.wish(Ask::Events(range));
         }
-        if !time.is_plain() {
-            self.plan_range(range);
+        match self.0.late.get() {
+            _ if time.is_plain() => {}
+            Late::Absent => self.want_late(),
+            Late::Here(parts) => (parts.plan_past)(self, range),
+            Late::Coming | Late::Failed => {}
         }
+    }
+
+    /// The same of a past that is not just the last minutes.
+    pub(crate) fn plan_past(self, range: Need) {
+        let (past, live_ms, page_ms) = (&self.0.past, self.live_ms(), now_ms());
+        let time = self.time();
+        self.plan_range(range);
         let Some(at_ms) = time.at_ms else { return };
         let node = self.alone();
         past.reel.borrow_mut().turn_to(node.as_deref());
@@ -286,6 +296,19 @@ impl Store {
                 past.events.replace(Rc::default());
                 past.hear(value_from_postcard(bytes).ok()?);
             }
+            _ => match self.0.late.get() {
+                Late::Here(parts) => (parts.take_past)(self, ask, bytes)?,
+                _ => return None,
+            },
+        }
+        Some(())
+    }
+
+    /// The same of a past that is not just the last minutes.
+    pub(crate) fn take_past(self, ask: &Ask, bytes: &[u8]) -> Option<()> {
+        let past = &self.0.past;
+        match ask {
+            Ask::Status | Ask::Events(_) => return None,
             Ask::Picture((from_ms, to_ms), step_ms) => {
                 let picture = Picture::of(*step_ms, *to_ms, &Stretch::read_all(bytes)?);
                 past.picture.replace(picture);

@@ -27,6 +27,8 @@ pub(crate) enum Shown {
     Fleet(View),
     /// Some of them, side by side.
     Compare(Vec<NodeId>),
+    /// What went wrong.
+    Incidents,
 }
 
 impl Shown {
@@ -88,8 +90,11 @@ impl Store {
         match (&route.place, rows) {
             (Place::Node(name), _) => id(name).map_or(Shown::Blank, Shown::Node),
             (Place::Compare(names), _) => Shown::Compare(names.iter().filter_map(id).collect()),
+            (Place::Incidents, _) => Shown::Incidents,
             (Place::Overview, []) => Shown::Nobody,
-            (Place::Overview, [only]) if route.view.is_none() => Shown::Node(only.id.clone()),
+            (Place::Overview, [only]) if route.view.is_none() && route.wish.is_empty() => {
+                Shown::Node(only.id.clone())
+            }
             (Place::Overview, _) => {
                 Shown::Fleet(route.view.unwrap_or(match *self.0.shown.borrow() {
                     // A view that somebody looks at does not turn into another by itself.

@@ -12,7 +12,7 @@ use shared::wire::Reading;
 use shared::{NodeFacts, NodeId};
 
 use super::past::REST_MS;
-use super::{Store, now_ms};
+use super::{Late, Store, now_ms};
 use crate::fleet::row::Row;
 use crate::state::Readout;
 use crate::time::calendar::moment;
@@ -258,11 +258,19 @@ impl Store {
 
     /// Brings what is shown to the time that is looked at, as far as it is known.
     pub(super) fn seek(self) {
+        if self.time().is_plain() {
+            self.0.past.then.take();
+        } else if let Late::Here(parts) = self.0.late.get() {
+            (parts.seek_past)(self);
+        }
+    }
+
+    /// The same of a past that is not just the last minutes.
+    pub(crate) fn seek_past(self) {
         let past = &self.0.past;
         let time = self.time();
         let Some(at_ms) = time.at_ms else {
-            let rows = (!time.is_plain()).then(|| self.with_traces());
-            past.then.replace(rows);
+            past.then.replace(Some(self.with_traces()));
             return;
         };
         let reel = past.reel.borrow();

@@ -8,14 +8,16 @@ use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys::{Element, HtmlDialogElement, HtmlInputElement};
 use shared::node::Condition;
 
-use super::dom::{add, add_text, around, find, focus, follow, get, on, reveal, set, show};
+use super::dom::{
+    add, add_text, around, find, focus, follow, get, on, put, reveal, set, show, stamp,
+};
 use crate::access::Call;
 use crate::store::Store;
 
-/// Brings the dialog to life; gives it.
-pub(crate) fn add_adding(page: &Element, store: Store) -> HtmlDialogElement {
-    let dialog: HtmlDialogElement = find(page, "adding").unchecked_into();
-    let part = |name| find(&dialog, name);
+/// Brings the dialog to life.
+pub(crate) fn add_adding(dialog: &HtmlDialogElement, store: Store) {
+    put(dialog, &stamp("t-adding"));
+    let part = |name| find(dialog, name);
     let desk = store.desk();
     let name: HtmlInputElement = part("add-name").unchecked_into();
     let line = part("line");
@@ -42,7 +44,7 @@ pub(crate) fn add_adding(page: &Element, store: Store) -> HtmlDialogElement {
             show(&button, "Selected: copy it by hand");
         }
     });
-    on(&dialog, "close", move |_| desk.forget_line());
+    on(dialog, "close", move |_| desk.forget_line());
     let (shown, error) = (part("add-line"), part("add-error"));
     let (sign_in, closed) = (part("sign-in"), dialog.clone());
     on(&sign_in, "click", move |_| {
@@ -99,7 +101,7 @@ pub(crate) fn add_adding(page: &Element, store: Store) -> HtmlDialogElement {
         reveal(&tokens, may_write && !desk.tokens().is_empty());
     });
     add_tokens(&part("token-list"), store);
-    dialog
+    focus(&part("add-name"));
 }
 
 /// What else the machine calls itself.
@@ -138,18 +140,4 @@ fn add_tokens(list: &Element, store: Store) {
         }
         shown.replace(tokens);
     });
-}
-
-/// Opens the dialog.
-pub(crate) fn open_adding(dialog: &HtmlDialogElement, store: Store) {
-    if dialog.open() {
-        return;
-    }
-    store.desk().ask(Call::Session);
-    if store.desk().session().is_some_and(|session| session.may_write) {
-        store.desk().ask(Call::Tokens);
-    }
-    // It can only fail on a dialog that is open.
-    dialog.show_modal().ok();
-    focus(&find(dialog, "add-name"));
 }

@@ -39,6 +39,7 @@ impl Surface for Canvas {
     fn text(&mut self, text: &str, (x, y): Place, align: Align, color: &str, size: f64) {
         self.0.set_font(&format!("{}px system-ui, sans-serif", size as u32));
         self.0.set_text_align(match align {
+            Align::Start => "start",
             Align::Middle => "center",
             Align::End => "end",
         });

@@ -9,6 +9,8 @@ use leptos::wasm_bindgen::closure::Closure;
 use leptos::wasm_bindgen::{JsCast, JsValue};
 use leptos::web_sys::{Element, Event, EventTarget, HtmlElement, HtmlTemplateElement};
 
+use crate::store::{Late, Parts, Store};
+
 /// An element that is in no page. It stands in for what is missing in a template: then only that is
 /// not shown, and no other code has to deal with it.
 fn nowhere() -> Element {
@@ -190,6 +192,63 @@ fn on_boxed(target: EventTarget, kind: &'static str, work: Box<dyn Fn(Event)>) {
     at_end(move || {
         target.remove_event_listener_with_callback(kind, work.as_ref().unchecked_ref()).ok();
     });
+}
+
+/// What a `<meta>` of the page says; nothing if it is not there.
+pub(crate) fn meta(name: &str) -> String {
+    let found = document().query_selector(&["meta[name=", name, "]"].concat());
+    found.ok().flatten().map_or_else(String::new, |meta| get(&meta, "content"))
+}
+
+/// Adds templates to the page: a text of our own, and the only one that is parsed.
+pub(crate) fn attach(templates: &str) {
+    if let Some(page) = document().body() {
+        page.insert_adjacent_html("beforeend", templates).ok();
+    }
+}
+
+/// Adds a style sheet to the page, once.
+pub(crate) fn attach_styles(path: &str) {
+    let Some(head) = document().head() else { return };
+    if all(&head, &["link[href=\"", path, "\"]"].concat()).is_empty() {
+        let link = add(&head, "link", "");
+        set(&link, "rel", "stylesheet");
+        set(&link, "href", path);
+    }
+}
+
+/// Fills `place` with what `work` makes of the late part once that is here; until then it shows that
+/// something is to come, and if it cannot be had, what to do.
+pub(crate) fn add_late(
+    place: &Element,
+    store: Store,
+    work: impl Fn(&Element, &'static Parts) + 'static,
+) {
+    add_late_boxed(place.clone(), store, Box::new(work));
+}
+
+fn add_late_boxed(place: Element, store: Store, work: Box<dyn Fn(&Element, &'static Parts)>) {
+    store.want_late();
+    follow(move || {
+        let late = store.late();
+        place.set_text_content(None);
+        untrack(|| match late {
+            Late::Here(parts) => work(&place, parts),
+            Late::Absent | Late::Coming => put(&place, &stamp("t-late")),
+            Late::Failed => {
+                let failed = stamp("t-no-late");
+                put(&place, &failed);
+                on(find(&failed, "again"), "click", move |_| store.want_late());
+                on(find(&failed, "reload"), "click", |_| reload());
+            }
+        });
+    });
+}
+
+/// Loads the page anew.
+pub(crate) fn reload() {
+    // A page that cannot be reloaded stays as it is.
+    window().location().reload().ok();
 }
 
 /// The nearest element around what an event happened to that `selector` selects.

@@ -5,7 +5,7 @@ use shared::Field;
 use shared::units::{fixed, human};
 
 use super::amount::known;
-use super::dom::{find, follow, reveal, set};
+use super::dom::{find, follow, reveal, set, show};
 use super::tiles::frequency;
 use crate::state::Readout;
 use crate::store::Node;
@@ -92,6 +92,11 @@ fn range(readout: &Readout) -> Option<String> {
 /// Fills the list of facts. What the system does not tell is a dash; a fact of which most machines have
 /// nothing to tell is left out there.
 pub(crate) fn add_facts(root: &Element, node: &Node) {
+    let (bill, of) = (find(root, "bill"), node.clone());
+    follow(move || {
+        let bill_now = of.read().bill;
+        show(&bill, &bill_now.map_or(String::new(), |bill| bill.words()));
+    });
     let places: Vec<Element> = FACTS.iter().map(|(name, _)| find(root, name)).collect();
     let link = ["/api/v1/nodes/", node.read_untracked().id.as_str()].concat();
     set(&find(root, "all-readings"), "href", &link);

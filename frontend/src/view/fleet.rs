@@ -1,6 +1,6 @@
 //! The cluster: its sums, and its nodes as a list or a heat map.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast as _;
@@ -9,10 +9,10 @@ use shared::node::Condition;
 use shared::units::percent_of;
 
 use super::amount::Amount;
-use super::dom::{add_text, find, focus, follow, on, put, reveal, set, show, stamp};
+use super::dom::{add_late, add_text, find, focus, follow, on, put, reveal, set, show, stamp};
 use super::go::{adjust, go, key_of};
-use super::heat::add_heat;
 use super::list::add_list;
+use super::panel::Panel;
 use crate::fleet::order::{Column, label_keys};
 use crate::fleet::totals::Totals;
 use crate::route::{Place, Route, View};
@@ -22,9 +22,10 @@ use crate::store::{Entry, Store};
 pub(crate) fn add_fleet(place: &Element, store: Store, view: View) {
     let root = stamp("t-fleet");
     add_totals(&root, store);
+    add_fit_box(&root, store);
     add_toolbar(&root, store, view);
     put(place, &root);
-    let body = find(&root, "body");
+    let body = find(&root, "nodes");
     let none = find(&root, "none");
     follow(move || {
         let has_some = store.entries().iter().any(|entry| matches!(entry, Entry::Node(_)));
@@ -32,7 +33,7 @@ pub(crate) fn add_fleet(place: &Element, store: Store, view: View) {
     });
     match view {
         View::List => add_list(&body, store),
-        View::Heat => add_heat(&body, store),
+        View::Heat => add_late(&body, store, move |body, parts| (parts.heat)(body, store)),
     }
 }
 
@@ -75,6 +76,30 @@ fn add_totals(root: &Element, store: Store) {
         show(&live, &count);
         let trouble = totals.wrong();
         show(&wrong, if trouble.is_empty() { "none" } else { &trouble });
+    });
+}
+
+/// The box that tells where a job fits: one line until it is used.
+fn add_fit_box(root: &Element, store: Store) {
+    let panel = Panel::of(root, "fit");
+    let details = find(root, "fit");
+    if !untrack(|| store.route()).wish.is_empty() {
+        set(&details, "open", "");
+    }
+    let opened = details.clone();
+    on(window(), "keydown", move |event| {
+        if key_of(&event).as_deref() == Some("f") {
+            event.prevent_default();
+            set(&opened, "open", "");
+            opened.scroll_into_view();
+            focus(&find(&opened, "fit-size"));
+        }
+    });
+    let (body, is_filled) = (panel.body.clone(), Cell::new(false));
+    follow(move || {
+        if panel.is_open() && !is_filled.replace(true) {
+            add_late(&body, store, move |body, parts| (parts.fit)(body, store));
+        }
     });
 }
 

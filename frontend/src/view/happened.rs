@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 
-use leptos::wasm_bindgen::JsCast as _;
-use leptos::web_sys::{Element, HtmlDialogElement};
+use leptos::web_sys::HtmlDialogElement;
 use shared::history::Event;
 use shared::units::human;
 
@@ -16,19 +15,13 @@ use crate::time::step::words;
 const MOST: usize = 200;
 
 /// Fills the dialog of what happened, and of how far history reaches.
-pub(crate) fn add_happened(page: &Element, store: Store) -> HtmlDialogElement {
-    let dialog = find(page, "history");
-    let part = |name| find(&dialog, name);
+pub(crate) fn add_happened(dialog: &HtmlDialogElement, store: Store) {
+    put(dialog, &stamp("t-history"));
+    let part = |name| find(dialog, name);
     let (outlook, reach, kept) = (part("outlook"), part("reach"), part("kept"));
     let (trouble, list, none) = (part("history-trouble"), part("events"), part("no-events"));
     let shown: RefCell<Vec<Event>> = RefCell::default();
-    let closed: HtmlDialogElement = dialog.clone().unchecked_into();
-    let (opened, asked) = (closed.clone(), closed.clone());
-    on(find(page, "happened"), "click", move |_| {
-        if !opened.open() {
-            opened.show_modal().ok();
-        }
-    });
+    let closed = dialog.clone();
     on(&list, "click", move |event| {
         let at_ms =
             around(&event, "button").and_then(|button| get(&button, "data-at").parse().ok());
@@ -86,5 +79,4 @@ pub(crate) fn add_happened(page: &Element, store: Store) -> HtmlDialogElement {
         }
         shown.replace(within);
     });
-    asked
 }

@@ -39,7 +39,7 @@ struct Heat {
 }
 
 /// Shows the heat map within `place`.
-pub(super) fn add_heat(place: &Element, store: Store) {
+pub(crate) fn add_heat(place: &Element, store: Store) {
     let root = stamp("t-heat");
     put(place, &root);
     let canvas: HtmlCanvasElement = find(&root, "heat").unchecked_into();

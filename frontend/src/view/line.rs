@@ -7,12 +7,14 @@ use leptos::wasm_bindgen::JsCast as _;
 use leptos::web_sys::{Element, HtmlCanvasElement, HtmlInputElement};
 use shared::node::Condition;
 use shared::overview::{Brief, Trace};
+use shared::survey::Severity;
 use shared::units::{fixed, human, percent, span};
 
 use super::canvas::Canvas;
 use super::dom::{Spot, find, follow, on, set, stamp};
 use super::paint::{density, fit, token};
 use crate::fleet::row::{Row, slots};
+use crate::foreseen;
 use crate::route::{Place, Route};
 use crate::store::Store;
 use shared::chart::timeline::Surface as _;
@@ -181,14 +183,25 @@ impl Line {
         self.word.show(condition.name());
         let is_old = !matches!(condition, Condition::Live | Condition::Late);
         let is_wrong = !is_old && !row.trouble().is_empty();
-        self.more.dress(if is_wrong { "wrong" } else { "" });
         let since = since(condition, head_ms.saturating_sub(since_ms));
-        self.more.show(if is_wrong { row.trouble() } else { &since });
-        self.root.dress(match (is_old, is_picked) {
-            (true, true) => "line old picked",
-            (true, false) => "line old",
-            (false, true) => "line picked",
-            (false, false) => "line",
+        let harm = if self.store.is_past() { None } else { self.store.harm_of(&row.id) };
+        let forecast = self.store.forecast(row.number).filter(|_| !is_old && !is_wrong);
+        if let Some(forecast) = forecast {
+            let is_near = foreseen::is_near(&forecast, head_ms);
+            self.more.dress(if is_near { "strained" } else { "" });
+            self.more.show(&["out ", &foreseen::when(&forecast, head_ms)].concat());
+        } else {
+            self.more.dress(if is_wrong { "wrong" } else { "" });
+            self.more.show(if is_wrong { row.trouble() } else { &since });
+        }
+        self.root.dress(match (is_old, is_picked, harm) {
+            (true, true, _) => "line old picked",
+            (true, false, None) => "line old",
+            (true, false, Some(_)) => "line old ill",
+            (false, true, _) => "line picked",
+            (false, false, None) => "line",
+            (false, false, Some(Severity::Trouble)) => "line ill",
+            (false, false, Some(_)) => "line unwell",
         });
         let brief = row.current(head_ms);
         let of = |text: Option<String>| text.unwrap_or_else(|| "—".into());

@@ -114,7 +114,7 @@ pub(crate) fn from(readout: &Readout) -> &'static str {
 pub(crate) fn add_difference(root: &Element, node: &Node) {
     // A part of memory has the same name.
     let root = &find(root, "difference");
-    let free = Amount::of(root, "free").from(&Field::Free.origin().to_string());
+    let free = Amount::of(root, "free").from(&const { Field::Free.origin() }.to_string());
     let available = Amount::of(root, "available_again");
     let (name, why) = (find(root, "available-name"), find(root, "why"));
     let node = node.clone();

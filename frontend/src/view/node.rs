@@ -3,18 +3,20 @@
 use leptos::web_sys::Element;
 use shared::Field;
 use shared::explain::notes;
-use shared::units::{percent_of, span};
+use shared::units::{human, percent_of, span};
 
 use super::amount::Amount;
 use super::doctor::add_doctor;
-use super::dom::{find, follow, get, on, put, reveal, set, show, stamp};
+use super::dom::{add, dress, find, follow, get, on, put, reveal, set, show, stamp};
 use super::facts::add_facts;
 use super::memory::{add_breakdown, add_difference, from};
+use super::strip::severity_class;
 use super::tiles::add_tiles;
 use super::timeline::add_timeline;
 use super::tools::add_tools;
 use super::usage::add_who;
 use crate::access::Call;
+use crate::foreseen;
 use crate::state::Readout;
 use crate::store::{Node, Store};
 
@@ -22,13 +24,14 @@ use crate::store::{Node, Store};
 pub(crate) fn add_node(place: &Element, store: Store, node: &Node) {
     let root = stamp("t-node");
     add_headline(&root, node);
+    add_foreseen(&root, store, node);
     add_breakdown(&root, node);
     add_difference(&root, node);
     add_tiles(&root, node);
     add_facts(&root, node);
     add_doctor(&root, node);
     add_who(&root, store, node);
-    add_tools(&root, node);
+    add_tools(&root, store, node);
     add_token(&root, store, node);
     let (up, add) = (find(&root, "up"), find(&root, "add"));
     set(&up, "href", &store.home().address());
@@ -48,7 +51,7 @@ fn add_headline(root: &Element, node: &Node) {
     let (host, facts) = (part("host"), part("facts-line"));
     let (what, share, told) = (part("what"), part("share"), part("notes"));
     let available = Amount::of(root, "available");
-    let total = Amount::of(root, "total").from(&Field::Total.origin().to_string());
+    let total = Amount::of(root, "total").from(&const { Field::Total.origin() }.to_string());
     let node = node.clone();
     follow(move || {
         let readout = node.read();
@@ -73,6 +76,51 @@ fn add_headline(root: &Element, node: &Node) {
             },
         );
         show(&told, &notes(&readout.sample).join(" "));
+    });
+}
+
+/// When its memory runs out, if that is foreseen, and what goes wrong on it.
+fn add_foreseen(root: &Element, store: Store, node: &Node) {
+    let (place, harms) = (find(root, "foreseen"), find(root, "harms"));
+    let id = node.read_untracked().id.clone();
+    let of = id.clone();
+    follow(move || {
+        store.beat();
+        let forecast = store.row_of(&of).and_then(|row| store.forecast(row.number));
+        let Some(forecast) = forecast else { return show(&place, "") };
+        let head_ms = store.head_ms();
+        let is_near = foreseen::is_near(&forecast, head_ms);
+        dress(&place, if is_near { "foreseen strained" } else { "foreseen" });
+        let suspects: Vec<_> = forecast
+            .suspects
+            .iter()
+            .map(|it| {
+                let pid = it.pid.to_string();
+                let grows = human(it.per_hour);
+                ["\u{2068}", &it.name, "\u{2069} ", &pid, " (+", &grows, "/h)"].concat()
+            })
+            .collect();
+        let suspects = if suspects.is_empty() {
+            String::new()
+        } else {
+            [" Grows steadily: ", &suspects.join(", "), "."].concat()
+        };
+        let lost = human(forecast.lost_per_hour);
+        let when = foreseen::when(&forecast, head_ms);
+        let over = span(forecast.over_ms / 1000);
+        show(
+            &place,
+            &["Runs out ", &when, ": ", &lost, "/h lost over ", &over, ".", &suspects].concat(),
+        );
+    });
+    follow(move || {
+        let open = store.open_incidents();
+        harms.set_text_content(None);
+        for incident in open.iter().filter(|incident| incident.nodes.contains(&id)) {
+            let link = add(&harms, "a", severity_class(incident.severity));
+            set(&link, "href", &incident.path());
+            show(&link, &incident.title);
+        }
     });
 }
 

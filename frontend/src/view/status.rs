@@ -1,9 +1,8 @@
 //! How current the numbers are, and what is wrong.
 
-use leptos::prelude::*;
 use leptos::web_sys::Element;
 
-use super::dom::{dress, find, follow, on, reveal, show};
+use super::dom::{dress, find, follow, on, reload, reveal, show};
 use crate::status::Kind;
 use crate::store::Store;
 
@@ -13,10 +12,7 @@ pub(crate) fn add_status(page: &Element, store: Store) {
     let (line, words) = (find(page, "status"), find(page, "status-words"));
     let (banner, detail) = (find(page, "banner"), find(page, "banner-words"));
     let outdated = find(page, "outdated");
-    on(find(page, "reload"), "click", |_| {
-        // A page that cannot be reloaded stays as it is.
-        window().location().reload().ok();
-    });
+    on(find(page, "reload"), "click", |_| reload());
     follow(move || {
         let status = store.status();
         dress(&line, &["status ", status.kind.class()].concat());

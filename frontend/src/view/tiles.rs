@@ -14,7 +14,8 @@ use crate::store::Node;
 pub(crate) fn add_tiles(root: &Element, node: &Node) {
     let part = |name| find(root, name);
     let used = Amount::of(root, "swap_used");
-    let total = Amount::of(root, "swap_total").from(&Field::SwapTotal.origin().to_string());
+    let total =
+        Amount::of(root, "swap_total").from(&const { Field::SwapTotal.origin() }.to_string());
     let (of_swap, swap_more) = (part("of-swap"), part("swap-more"));
     let tile = part("pressure-tile");
     let (some, pressure_more) = (part("pressure_some"), part("pressure-more"));

@@ -1,23 +1,39 @@
 //! Who has the memory: processes and control groups, gathered while this is open.
 
+use std::cell::Cell;
+
 use leptos::web_sys::Element;
 use shared::units::human;
 use shared::usage::Usage;
 
-use super::dom::{Table, at_end, find, follow, show};
+use super::dom::{Table, add_late, at_end, find, follow, put, show, stamp};
 use super::panel::Panel;
 use crate::store::{Node, Store};
 
 /// Fills the panel of who has the memory. While it is open, the node is asked to look.
 pub(crate) fn add_who(root: &Element, store: Store, node: &Node) {
     let panel = Panel::of(root, "who");
-    let about = find(&panel.body, "about");
-    let of_processes = Table::of(&panel.body, "processes");
-    let about_groups = find(&panel.body, "about-groups");
-    let of_groups = Table::of(&panel.body, "groups");
     let id = node.read_untracked().id.clone();
-    follow(move || store.look(panel.is_open().then(|| id.clone())));
+    let (body, node) = (panel.body.clone(), node.clone());
+    let is_filled = Cell::new(false);
+    follow(move || {
+        let is_open = panel.is_open();
+        store.look(is_open.then(|| id.clone()));
+        if is_open && !is_filled.replace(true) {
+            let node = node.clone();
+            add_late(&body, store, move |body, parts| (parts.who)(body, store, &node));
+        }
+    });
     at_end(move || store.look(None));
+}
+
+/// What is in it.
+pub(crate) fn fill_who(body: &Element, _: Store, node: &Node) {
+    put(body, &stamp("t-who"));
+    let about = find(body, "about");
+    let of_processes = Table::of(body, "processes");
+    let about_groups = find(body, "about-groups");
+    let of_groups = Table::of(body, "groups");
     let node = node.clone();
     follow(move || {
         let readout = node.read();

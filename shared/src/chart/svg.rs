@@ -53,6 +53,7 @@ impl Surface for Svg {
 
     fn text(&mut self, text: &str, (x, y): Place, align: Align, color: &str, size: f64) {
         let anchor = match align {
+            Align::Start => "start",
             Align::Middle => "middle",
             Align::End => "end",
         };

@@ -11,6 +11,8 @@ pub type Place = (f64, f64);
 /// Where a text stands at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
+    /// Its start.
+    Start,
     /// Its middle.
     Middle,
     /// Its end.

@@ -128,6 +128,12 @@ impl<'de> Deserializer<'de> for &mut Bytes<'de> {
         visitor.visit_i32((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
     }
 
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
+        let (bits, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        visitor.visit_f64(f64::from_le_bytes(*bits))
+    }
+
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         visitor.visit_borrowed_str(self.text()?)
     }
@@ -181,7 +187,7 @@ impl<'de> Deserializer<'de> for &mut Bytes<'de> {
 
     // What no message has.
     serde::forward_to_deserialize_any! {
-        i8 i16 i64 i128 u128 f32 f64 char bytes byte_buf unit unit_struct tuple_struct map
+        i8 i16 i64 i128 u128 f32 char bytes byte_buf unit unit_struct tuple_struct map
         identifier ignored_any
     }
 }

@@ -15,15 +15,23 @@ pub(crate) struct Page {
     pub(crate) build: String,
 }
 
+/// The page's program, and the JavaScript around it.
+pub(crate) struct Program {
+    /// What the generator wrote for the first part…
+    pub(crate) glue: String,
+    pub(crate) wasm: Vec<u8>,
+    /// …and what loads the second, which is fetched when it is first used.
+    pub(crate) loader: String,
+    pub(crate) late: Vec<u8>,
+}
+
 impl Page {
-    pub(crate) fn assemble(
-        statics: &BTreeMap<String, Vec<u8>>,
-        glue: &str,
-        wasm: Vec<u8>,
-    ) -> Result<Self> {
-        let mut page = Self { files: BTreeMap::new(), build: build_id(statics, glue, &wasm) };
-        let wasm = page.add("headroom_bg.wasm", wasm);
-        let script = page.add("headroom.js", with_start(glue, &wasm)?.into_bytes());
+    pub(crate) fn assemble(statics: &BTreeMap<String, Vec<u8>>, program: &Program) -> Result<Self> {
+        let mut page = Self { files: BTreeMap::new(), build: build_id(statics, program) };
+        let late = page.add("late.wasm", program.late.clone());
+        let wasm = page.add("headroom_bg.wasm", program.wasm.clone());
+        let glue = with_loader(&program.glue, &program.loader, &late)?;
+        let script = page.add("headroom.js", with_start(&glue, &wasm)?.into_bytes());
         let known =
             BTreeMap::from([("script", script), ("wasm", wasm), ("build", page.build.clone())]);
         let mut filling = Filling { page, statics, known, done: BTreeMap::new(), open: Vec::new() };
@@ -36,14 +44,19 @@ impl Page {
         Ok(filling.page)
     }
 
-    /// What a browser fetches: `index.html`, and all that it and its files mention.
+    /// Whether a file is fetched only when something is used that needs it.
+    pub(crate) fn is_late(name: &str) -> bool {
+        name.starts_with("late")
+    }
+
+    /// What a browser fetches at first: `index.html`, and all that it and its files mention.
     pub(crate) fn loaded(files: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
         let mut loaded = vec!["index.html"];
         let mut at = 0;
         while let Some(text) = loaded.get(at).and_then(|&name| files.get(name)) {
             for name in files.keys() {
                 let mentioned = text.windows(name.len()).any(|part| part == name.as_bytes());
-                if mentioned && !loaded.contains(&name.as_str()) {
+                if mentioned && !Self::is_late(name) && !loaded.contains(&name.as_str()) {
                     loaded.push(name);
                 }
             }
@@ -142,10 +155,46 @@ fn with_start(glue: &str, wasm: &str) -> Result<String> {
     ))
 }
 
+/// The glue with what loads the late part within it: as a module of its own, it and the glue would each
+/// have to carry the hash of the other.
+fn with_loader(glue: &str, loader: &str, late: &str) -> Result<String> {
+    let adapt = |what: &str| {
+        Error::say(format!(
+            "{what}; adapt `with_loader` in xtask/src/web/page.rs to what is there now"
+        ))
+    };
+    let import = glue
+        .lines()
+        .find(|line| line.starts_with("import * as ") && line.contains(super::split::LINK))
+        .ok_or_else(|| adapt("wasm-bindgen's glue does not import what loads the late part"))?;
+    let name = import.split_whitespace().nth(3).unwrap_or_default();
+    let (mut body, mut exported) = (String::new(), Vec::new());
+    for line in loader.lines().filter(|line| !line.starts_with("import ")) {
+        let line = line.strip_prefix("export const ").map_or(line.to_owned(), |rest| {
+            exported.extend(rest.split_whitespace().next());
+            format!("const {rest}")
+        });
+        body.push_str(&line);
+        body.push('\n');
+    }
+    let url = "new URL(\"./split_late.wasm\", import.meta.url)";
+    if exported.is_empty() || !body.contains(url) {
+        return Err(adapt("what loads the late part has another shape"));
+    }
+    let body = body.replace(url, &format!("\"{late}\""));
+    let body = super::slim::glue(&body, &[]);
+    let whole =
+        format!("const {name} = (() => {{\n{body}return {{ {} }};\n}})();", exported.join(", "));
+    Ok(glue.replacen(import, &whole, 1))
+}
+
 /// Over the sources and not over the results, which may carry it.
-fn build_id(statics: &BTreeMap<String, Vec<u8>>, glue: &str, wasm: &[u8]) -> String {
+fn build_id(statics: &BTreeMap<String, Vec<u8>>, program: &Program) -> String {
     let all = statics.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let all = all.chain([("glue", glue.as_bytes()), ("wasm", wasm)]);
+    let Program { glue, wasm, loader, late } = program;
+    let made: [(&str, &[u8]); 4] =
+        [("glue", glue.as_bytes()), ("wasm", wasm), ("loader", loader.as_bytes()), ("late", late)];
+    let all = all.chain(made);
     let lines: Vec<_> = all.map(|(name, bytes)| format!("{name} {}\n", hash(bytes))).collect();
     hash(lines.concat().as_bytes())
 }
@@ -161,15 +210,22 @@ fn hash(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, hash};
+    use super::{Page, Program, hash};
     use std::collections::BTreeMap;
 
-    const GLUE: &str = "export { initSync, __wbg_init as default };";
+    const GLUE: &str = "import * as import1 from \"./__wasm_split.js\"\nexport { initSync, __wbg_init as default };";
+    const LOADER: &str = "import { initSync } from \"./main.js\";\n\
+        export const load_late = () => fetch(new URL(\"./split_late.wasm\", import.meta.url));";
+
+    fn program(glue: &str) -> Program {
+        let (glue, loader) = (glue.to_owned(), LOADER.to_owned());
+        Program { glue, loader, wasm: b"wasm".to_vec(), late: b"late".to_vec() }
+    }
 
     fn assemble(files: &[(&str, &str)]) -> Result<Page, String> {
         let text = |&(name, text): &(&str, &str)| (name.to_owned(), text.as_bytes().to_vec());
         let statics = files.iter().map(text).collect();
-        Page::assemble(&statics, GLUE, b"wasm".to_vec()).map_err(|error| error.to_string())
+        Page::assemble(&statics, &program(GLUE)).map_err(|error| error.to_string())
     }
 
     fn text<'a>(page: &'a Page, start: &str) -> &'a str {
@@ -190,7 +246,13 @@ mod tests {
         assert_eq!(text(&page, "a-"), css);
         let wasm = format!("/headroom_bg-{}.wasm", hash(b"wasm"));
         let glue = text(&page, "headroom-");
-        assert!(glue.starts_with(GLUE) && glue.contains(&format!("module_or_path: \"{wasm}\"")));
+        let late = format!("/late-{}.wasm", hash(b"late"));
+        let import = format!(
+            "const import1 = (() => {{\nconst load_late = () => fetch(\"{late}\");\n\
+             return {{ load_late }};\n}})();\nexport {{"
+        );
+        assert!(glue.starts_with(&import), "{glue}");
+        assert!(glue.contains(&format!("module_or_path: \"{wasm}\"")));
         let script = format!("/headroom-{}.js", hash(glue.as_bytes()));
         let expect = format!("{script} {wasm} {} /a-{}.css", page.build, hash(css.as_bytes()));
         assert_eq!(text(&page, "index"), expect);
@@ -225,6 +287,8 @@ mod tests {
     #[test]
     fn glue_of_another_shape_is_refused() {
         let statics = BTreeMap::from([("index.html".to_owned(), Vec::new())]);
-        assert!(Page::assemble(&statics, "export default init;", Vec::new()).is_err());
+        for glue in ["export default init;", "export { __wbg_init as default };"] {
+            assert!(Page::assemble(&statics, &program(glue)).is_err());
+        }
     }
 }

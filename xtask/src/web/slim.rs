@@ -1,6 +1,8 @@
 //! Makes what the generator wrote smaller: names that carry hashes, which do not compress, and
 //! comments for developers of other pages.
 
+use std::collections::BTreeSet;
+
 /// A short name for each of `names`: those of imports and exports that end in a hash. The rest stays.
 pub(super) fn short_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
     let mut long: Vec<&str> = names.filter(|name| ends_in_hash(name)).collect();
@@ -17,6 +19,43 @@ fn ends_in_hash(name: &str) -> bool {
         name.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('_').unwrap_or(name);
     let hash = name.get(name.len().saturating_sub(16)..).unwrap_or_default();
     hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether an export belongs to the classes by which a dependency gives streams to the browser.
+pub(super) fn is_of_streams(name: &str) -> bool {
+    name.trim_start_matches("__wbg_").starts_with("intounderlying")
+}
+
+/// The glue without the classes of streams, and without what it offers a program that does not use it:
+/// imports that are not among `used`.
+pub(super) fn without_unused(text: &str, used: &BTreeSet<String>) -> String {
+    let mut kept = String::with_capacity(text.len());
+    // Braces that are open in a piece that is left out, and what ends it once none is.
+    let mut left_out: Option<(i32, &str)> = None;
+    for line in text.lines() {
+        let import = line.trim_start().split_once(": function(");
+        let end =
+            if import.is_some_and(|(name, _)| name.starts_with("__wb") && !used.contains(name)) {
+                Some("},")
+            } else if line.starts_with("export class IntoUnderlying") {
+                Some("}")
+            } else if line.starts_with("const IntoUnderlying") {
+                Some(";")
+            } else {
+                None
+            };
+        left_out = left_out.or(end.map(|end| (0, end)));
+        if let Some((open, end)) = &mut left_out {
+            *open += line.matches('{').count() as i32 - line.matches('}').count() as i32;
+            if *open == 0 && line.ends_with(*end) {
+                left_out = None;
+            }
+        } else if !line.starts_with("if (Symbol.dispose) IntoUnderlying") {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 /// The glue with short names, without comments, indents and empty lines. A line that is part of a text
@@ -41,6 +80,20 @@ pub(super) fn glue(text: &str, names: &[(String, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_used_is_left_out() {
+        let text = "export class IntoUnderlyingSink {\n    free() {\n    }\n}\n\
+            if (Symbol.dispose) IntoUnderlyingSink.prototype[Symbol.dispose] = 1;\n\
+            export function start() {\n}\n        __wbg_a: function(arg0) {\n            \
+            one();\n        },\n        __wbg_b: function() {\n        },\n\
+            const IntoUnderlyingSinkFinalization = (x)\n    ? { }\n    : new X();\nend();\n";
+        let used = BTreeSet::from(["__wbg_b".to_owned()]);
+        let kept =
+            "export function start() {\n}\n        __wbg_b: function() {\n        },\nend();\n";
+        assert_eq!(without_unused(text, &used), kept);
+        assert!(is_of_streams("__wbg_intounderlyingsink_free") && !is_of_streams("memory"));
+    }
 
     #[test]
     fn only_names_with_hashes_become_short() {

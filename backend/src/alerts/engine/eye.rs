@@ -13,6 +13,8 @@ use crate::head::Sign;
 
 /// Findings of a node that are watched at most.
 const MOST_FOUND: usize = 64;
+/// An agent that lost its head comes back to it within this time, in ms: it tries once a minute.
+const RETURN_MS: u64 = 75_000;
 /// The count of kills and a black box that come within this time, in ms, tell of the same.
 const SAME_MS: u64 = 60_000;
 
@@ -38,11 +40,20 @@ pub(super) struct Eye {
     surveyed_ms: Option<u64>,
     /// Since when a finding that is no news is not found any more.
     lost: BTreeMap<String, u64>,
+    /// Since when the head looks at it, and whether it was heard since then.
+    looked_ms: Option<u64>,
+    was_heard: bool,
     /// Since when it is not there.
     pub(super) absent_since_ms: Option<u64>,
 }
 
 impl Eye {
+    /// It is there, and looked at.
+    pub(super) fn begin(&mut self, now_ms: u64) {
+        self.absent_since_ms = None;
+        self.looked_ms.get_or_insert(now_ms);
+    }
+
     pub(super) fn watch(&mut self, harm: Harm) -> &mut Watch {
         &mut self.watches[harm as usize]
     }
@@ -129,10 +140,26 @@ impl Eye {
                     Seen::Beyond
                 }
             }
-            _ => judge::seen(sign, rule, memory.parted.contains(&sign.id), now_ms),
+            Harm::Unheard => {
+                let seen = judge::seen(sign, rule, memory.parted.contains(&sign.id), now_ms);
+                if seen == Seen::Beyond && self.may_return(rule, now_ms) {
+                    Seen::Between
+                } else {
+                    seen
+                }
+            }
+            _ => judge::seen(sign, rule, false, now_ms),
         };
+        self.was_heard |= sign.condition == Condition::Live;
         let turn = self.watch(rule.harm).look(seen, spans(rule), now_ms);
         (turn, text)
+    }
+
+    /// Whether it was not heard since the head started, and is still to be waited for.
+    fn may_return(&self, rule: &Rule, now_ms: u64) -> bool {
+        let since_ms = self.looked_ms.unwrap_or(now_ms);
+        let most_ms = (rule.begin * 1000.0) as u64 + RETURN_MS;
+        !self.was_heard && now_ms.saturating_sub(since_ms) < most_ms
     }
 
     /// What the doctor finds wrong that it had not found before. What it finds on a node that is new here
@@ -173,16 +200,10 @@ impl Eye {
     }
 
     /// Looks at what is in trouble or not.
-    pub(super) fn look_at_trouble(
-        &mut self,
-        rule: &Rule,
-        trouble: Option<&str>,
-        now_ms: u64,
-    ) -> Option<Turn> {
+    pub(super) fn look_at_trouble(&mut self, rule: &Rule, seen: Seen, now_ms: u64) -> Option<Turn> {
         if !rule.enabled {
             return self.watch(rule.harm).drop_it().then_some(Turn::Ended);
         }
-        let seen = if trouble.is_some() { Seen::Beyond } else { Seen::Back };
         self.watch(rule.harm).look(seen, spans(rule), now_ms)
     }
 
@@ -192,6 +213,7 @@ impl Eye {
         self.watches.iter_mut().for_each(|watch| watch.shift(by_ms));
         set(&mut self.told_by_box.1);
         self.lost.values_mut().for_each(set);
-        self.surveyed_ms.iter_mut().chain(&mut self.absent_since_ms).for_each(set);
+        let times = self.surveyed_ms.iter_mut().chain(&mut self.absent_since_ms);
+        times.chain(&mut self.looked_ms).for_each(set);
     }
 }

@@ -1,7 +1,7 @@
 //! Harms that begin become incidents: one of each cause and node, and one of all nodes that fail alike at
 //! once. When their harms have ended, they are over; what comes back soon goes on with the same one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use shared::alert::{Cause, Harm, Rules, StepKind};
 
@@ -95,21 +95,28 @@ impl Engine {
         let span_ms = group_ms(rules);
         let is_young = |at_ms: u64, span_ms: u64| now_ms.saturating_sub(at_ms) <= span_ms;
         let of_cause = |kept: &Kept| kept.is_open() && kept.incident.cause == cause;
+        // Who just came and went alone goes on with that.
+        let alone = |kept: &&Kept| !kept.is_group() && relapses(kept, cause, rules, now_ms);
+        let alone = self.all.values().filter(alone).flat_map(|kept| kept.subjects.clone());
+        let alone: BTreeSet<Subject> = alone.collect();
         let joined = self.all.values_mut().rev().find(|kept| {
             of_cause(kept) && kept.is_group() && is_young(kept.joined_ms, span_ms * 60)
         });
         if let Some(kept) = joined {
-            for begun in std::mem::take(newcomers).into_values().flatten() {
+            let others = newcomers.extract_if(.., |subject, _| !alone.contains(subject));
+            for begun in others.flat_map(|(_, begun)| begun) {
                 join(kept, &begun, rules, now_ms);
+                changes.dirty.insert(kept.incident.id);
             }
-            changes.dirty.insert(kept.incident.id);
             return;
         }
+        // However late this look is: what nobody was told of yet can still be told together.
+        let is_untold = |kept: &Kept| kept.untold_opening().is_some_and(|due| !due.is_noted);
         let untold: Vec<u64> = self
             .all
             .values()
-            .filter(|kept| of_cause(kept) && !kept.is_group() && kept.untold_opening().is_some())
-            .filter(|kept| is_young(kept.incident.since_ms, span_ms) && !kept.members.is_empty())
+            .filter(|kept| of_cause(kept) && !kept.is_group() && is_untold(kept))
+            .filter(|kept| !kept.members.is_empty())
             .map(|kept| kept.incident.id)
             .collect();
         if newcomers.is_empty() || newcomers.len() + untold.len() < rules.group_nodes as usize {

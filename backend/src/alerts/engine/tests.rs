@@ -71,6 +71,8 @@ struct Stage {
     minute: u32,
     channels: Vec<ChannelStatus>,
     trouble: Option<String>,
+    /// Whether the head knows that it is in no trouble.
+    is_well: bool,
     /// What was told: when in s, the incident, the kind and the text.
     told: Vec<(u64, u64, StepKind, String)>,
     last: Changes,
@@ -93,6 +95,7 @@ impl Stage {
             minute: 720,
             channels: Vec::new(),
             trouble: None,
+            is_well: true,
             told: Vec::new(),
             last: Changes::default(),
             is_delivered: true,
@@ -154,6 +157,7 @@ impl Stage {
             minute: self.minute,
             channels: self.channels.clone(),
             trouble: self.trouble.clone(),
+            is_well: self.is_well,
             ..std::mem::take(&mut self.world)
         };
         let mut changes = self.engine.tick(now_ms, &signs, world, &self.rules);

@@ -34,6 +34,7 @@ impl Fleet {
         if taken.is_new {
             self.news.troubled.remove(&number);
             self.news.read.insert(number);
+            self.recall_of(number);
             self.tell_kills(number, kills, now_ms);
             if was_troubled {
                 self.tell_trouble(number, now_ms);
@@ -59,6 +60,7 @@ impl Fleet {
         if taken.is_new {
             self.news.refilled.insert(number);
             self.news.read.insert(number);
+            self.recall_of(number);
         }
         taken.held
     }
@@ -99,6 +101,7 @@ impl Fleet {
             let Some(past) = pasts.get(&node.id) else { continue };
             let bytes = node.record.unsaved_bytes();
             node.record.remember(past);
+            node.relearn();
             node.summarise();
             self.keeping.reckon(bytes, node);
             self.news.refilled.insert(node.number);

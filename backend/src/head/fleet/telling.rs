@@ -23,6 +23,7 @@ pub(super) struct Before {
     standing: Standing,
     gone: Option<(u64, bool)>,
     has_token: bool,
+    is_foreseen: bool,
 }
 
 impl Before {
@@ -33,6 +34,7 @@ impl Before {
             standing: node.standing.clone(),
             gone: node.story.gone,
             has_token: node.has_token,
+            is_foreseen: node.forecast().is_some(),
         }
     }
 }
@@ -50,6 +52,9 @@ impl Fleet {
         self.keeping.note_facts(number, now_ms);
         self.leaving.remove(&number);
         let Some(node) = self.nodes.get_mut(&number) else { return };
+        if before.is_foreseen && node.forecast().is_none() {
+            self.news.foreseen.insert(number);
+        }
         node.story.let_in();
         node.story.gone = None;
         let booted = before.is_known && node.boot_id != before.boot;
@@ -223,6 +228,7 @@ impl Fleet {
     /// Records a sweep over a node, now and then.
     pub(in crate::head) fn note_usage(&mut self, number: u32, usage: &Usage, now_ms: u64) {
         if let Some(node) = self.nodes.get_mut(&number) {
+            node.note_sweep(usage);
             let last_ms = node.story.usage_ms;
             if last_ms.is_none_or(|last_ms| now_ms >= last_ms + USAGE_EVERY_MS) {
                 node.story.usage_ms = Some(now_ms);

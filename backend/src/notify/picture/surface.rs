@@ -8,8 +8,6 @@ use tiny_skia::{
 
 /// The letters are of this height; those of 12 pixels of the page, at a density of 2.
 const LETTERS: RasterHeight = RasterHeight::Size32;
-/// How wide a letter is, in pixels of the page.
-pub(super) const ADVANCE: f64 = get_raster_width(FontWeight::Regular, LETTERS) as f64 / 2.0;
 
 /// A picture that is being drawn.
 pub(super) struct Pixels(Pixmap);
@@ -76,6 +74,7 @@ impl Surface for Pixels {
         let advance = get_raster_width(FontWeight::Regular, LETTERS);
         let width = text.chars().count() * advance;
         let left = match align {
+            Align::Start => x,
             Align::Middle => x - width as f64 / 2.0,
             Align::End => x - width as f64,
         };

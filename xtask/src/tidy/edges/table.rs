@@ -118,7 +118,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "incident_page"),
-        uses: Some(&[]),
+        uses: Some(&["secrets"]),
         never: &CLOCKS_AND_SOCKETS,
         texts: &[],
         because: "incident_page puts what is known of an incident into one document",
@@ -207,7 +207,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "ask"),
-        uses: Some(&["config", "error", "secrets", "table", "tls"]),
+        uses: Some(&["config", "error", "here", "secrets", "table", "tls"]),
         never: &["actix_ws", "std::fs"],
         texts: &["/proc", "/sys"],
         because: "ask knows heads by their addresses, and reads no node",

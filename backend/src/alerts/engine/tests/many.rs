@@ -112,6 +112,39 @@ fn other_causes_are_grouped_too_but_not_causes_with_each_other() {
 }
 
 #[test]
+fn one_that_comes_and_goes_alone_is_not_swallowed_by_a_group() {
+    let mut stage = Stage::fleet(8);
+    stage.silence("pi-00");
+    stage.run(80);
+    stage.hear("pi-00");
+    stage.run(40);
+    for number in 1..8 {
+        stage.silence(&format!("pi-{number:02}"));
+    }
+    stage.run(80);
+    stage.silence("pi-00");
+    stage.run(80);
+    let of_flap = stage.told.iter().filter(|told| told.1 == 1).map(|told| told.2);
+    assert_eq!(of_flap.collect::<Vec<_>>(), [Opened, Over, Update], "{:?}", stage.told);
+    assert_eq!(stage.kinds(), [Opened, Over, Opened, Update]);
+}
+
+#[test]
+fn a_look_that_comes_late_groups_all_the_same() {
+    let mut stage = Stage::fleet(8);
+    stage.silence("pi-00");
+    stage.run(61);
+    for number in 1..8 {
+        stage.silent.insert(id(&format!("pi-{number:02}")), stage.now_ms - 60_000);
+    }
+    // The machine had other things to do.
+    stage.now_ms += 14_000;
+    stage.run(30);
+    assert_eq!(stage.kinds(), [Opened]);
+    assert!(stage.text().starts_with("8 nodes are not heard"), "{}", stage.text());
+}
+
+#[test]
 fn few_nodes_wait_for_nobody() {
     let mut stage = Stage::fleet(2);
     stage.silence("pi-00");

@@ -125,6 +125,43 @@ fn a_head_that_starts_anew_goes_on_with_what_it_knew() {
 }
 
 #[test]
+fn a_head_that_starts_anew_does_not_take_what_it_has_not_tried_for_well() {
+    let mut stage = Stage::new(&[]);
+    let channel = |trouble: Option<&str>, waiting| ChannelStatus {
+        name: "phone".into(),
+        trouble: trouble.map(Into::into),
+        waiting,
+        ..ChannelStatus::default()
+    };
+    stage.channels = vec![channel(Some("no way"), 2)];
+    stage.trouble = Some("the disk is full".into());
+    stage.run(301);
+    assert_eq!(stage.kinds(), [Opened, Opened]);
+    stage.restart();
+    (stage.trouble, stage.is_well, stage.channels) = (None, false, vec![channel(None, 2)]);
+    stage.run(600);
+    assert_eq!(stage.kinds(), [Opened, Opened], "{:?}", stage.told);
+    (stage.is_well, stage.channels) = (true, vec![channel(None, 0)]);
+    stage.run(61);
+    assert_eq!(stage.kinds(), [Opened, Opened, Over, Over]);
+}
+
+#[test]
+fn agents_have_time_to_come_back_to_a_head_that_was_away() {
+    let mut stage = Stage::new(&["a", "b"]);
+    stage.restart();
+    for name in ["a", "b"] {
+        stage.silent.insert(id(name), stage.now_ms - 3001);
+    }
+    stage.run(100);
+    assert_eq!(stage.told(), [], "it tries once a minute");
+    stage.hear("a");
+    stage.run(60);
+    assert_eq!(stage.kinds(), [Opened]);
+    assert!(stage.text().starts_with("b has not reported"), "{}", stage.text());
+}
+
+#[test]
 fn what_was_not_handed_over_is_handed_over_by_the_next_head() {
     let mut stage = Stage::fleet(3);
     stage.is_delivered = false;
