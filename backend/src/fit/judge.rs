@@ -13,8 +13,6 @@ const PRESSURE: f64 = 0.1;
 /// Pages per second that may be read back after they had just been dropped: as many as alerts take for the
 /// beginning of harm.
 const THRASHING: f64 = 500.0;
-/// That harms where less than one part in so many of memory is available.
-const SHORT: u64 = 10;
 
 /// A node before anything is placed on it.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,12 +163,9 @@ fn distress(shown: &Shown) -> Option<String> {
             "it is under pressure: some program waited for memory in {share} of the last 10 s"
         ));
     }
-    // Where much is available, that is only somebody who reads more files than the cache can hold.
-    let is_short = shown.available.is_none_or(|available| available < shown.total / SHORT);
-    if let Some(pages) = shown.thrashing.filter(|&pages| pages > THRASHING && is_short) {
+    if let Some(pages) = shown.thrashing.filter(|&pages| pages > THRASHING) {
         return Some(format!(
-            "it is thrashing: little is available, and it reads back {pages:.0} pages a second that it \
-             had just dropped"
+            "it is thrashing: it reads back {pages:.0} pages a second that it had just dropped"
         ));
     }
     if shown.under_voltage {

@@ -60,7 +60,7 @@ pub struct Shown {
     pub pressure: Option<f64>,
     /// Pages that were needed again shortly after they had been dropped, or were read back from swap, per
     /// second, over the last 10 s: the lesser of refaults and swap-ins where there is swap in use, else
-    /// refaults.
+    /// refaults. 0 where memory is not short: then somebody merely reads more files than the cache can hold.
     pub thrashing: Option<f64>,
     /// Whether the supply voltage is too low.
     pub under_voltage: bool,
@@ -68,6 +68,10 @@ pub struct Shown {
     pub throttled: bool,
 }
 
+/// Memory is short where less than one part in so many of it is available…
+const SHORT: u64 = 5;
+/// …or some program waits for it for so much of the time.
+const WAITING: f64 = 0.05;
 /// What heat throttles a board at, in m°C: a Raspberry Pi begins there.
 const HOT_MILLICELSIUS: u64 = 80_000;
 /// A core that has work to do runs at its highest frequency, or at so much of it, unless it is slowed down.
@@ -112,14 +116,17 @@ impl Node {
         let (floor, floor_over_ms) =
             known.map_or((available, 0), |(course, until_ms)| course.floor(over_ms, until_ms));
         let rates = known.map(|(course, _)| course.rates(uptime_us, sample)).unwrap_or_default();
+        let total = sample.get(Field::Total).unwrap_or(0);
+        let is_short = available.is_none_or(|available| available < total / SHORT)
+            || rates.pressure.is_some_and(|share| share > WAITING);
         Shown {
             at_ms,
-            total: sample.get(Field::Total).unwrap_or(0),
+            total,
             available,
             floor,
             floor_over_ms,
             pressure: rates.pressure,
-            thrashing: rates.thrashing,
+            thrashing: rates.thrashing.map(|pages| if is_short { pages } else { 0.0 }),
             under_voltage: sample.get(Field::UnderVoltage).unwrap_or(0) > 0,
             throttled: self.is_throttled(sample, rates.busy),
         }

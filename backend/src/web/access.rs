@@ -6,7 +6,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, LOCATION};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, web};
@@ -24,6 +24,9 @@ const OPEN: [&str; 5] =
 const CLOSED: &str = "/api/v1/tokens";
 /// Where things are changed, which only they may; elsewhere any method but reading is refused as such.
 const CHANGED: [&str; 3] = ["/api/v1/alerts", "/api/v1/holds", "/api/v1/incidents"];
+
+/// Where each incident is told in full, as a document.
+const INCIDENTS: &str = "/incidents/";
 
 /// Refuses who may not ask for what they ask for.
 pub(super) async fn check(
@@ -46,6 +49,11 @@ pub(super) async fn check(
     }
     if client.is_some_and(|client| may(&client, request.method(), request.path())) {
         return Ok(next.call(request).await?.map_into_left_body());
+    }
+    if request.path().starts_with(INCIDENTS) {
+        // Whoever follows a link in a message signs in there, and sees the incident then.
+        let see = HttpResponse::SeeOther().insert_header((LOCATION, "/incidents")).finish();
+        return Ok(request.into_response(see).map_into_right_body());
     }
     let message = if state.viewers.has_password() {
         "sign in first, with the password of this head's viewers"
@@ -84,7 +92,7 @@ fn password(header: &HeaderValue) -> Option<String> {
 }
 
 fn may(client: &Client, method: &Method, path: &str) -> bool {
-    let tells = path.starts_with("/api/") || path == "/metrics" || path.starts_with("/incidents/");
+    let tells = path.starts_with("/api/") || path == "/metrics" || path.starts_with(INCIDENTS);
     if !tells || OPEN.contains(&path) {
         return true;
     }

@@ -7,13 +7,15 @@ use serde_json::json;
 use shared::alert::{AlertStatus, Rules};
 
 use super::params::{BadRequest, Params};
-use super::{State, body, error, fresh, history, wrong_method};
+use super::{State, body, csv, error, fresh, history, wrong_method};
 use crate::alerts::NoIncident;
 use crate::clock::unix_ms;
 use crate::config::Time;
 use crate::history::tell::Form;
 
 const FORMS: &[Form] = &[Form::Json, Form::Postcard];
+/// For the list of them.
+const LIST_FORMS: &[Form] = &[Form::Json, Form::Csv, Form::Postcard];
 /// Incidents that are told if nobody says how many…
 const USUAL: usize = 100;
 /// …and at most.
@@ -87,8 +89,12 @@ async fn incidents(state: web::Data<State>, request: HttpRequest) -> Result<Http
             limit.ok_or_else(|| wrong(&format!("`limit` is a number from 1 to {MOST}")))?
         }
     };
-    let form = params.form(&request, FORMS)?;
+    let form = params.form(&request, LIST_FORMS)?;
     let incidents = state.alerts.incidents(open, limit);
+    if form == Form::Csv {
+        let first = ["id", "since_ms", "over_ms", "severity", "cause", "nodes", "title"];
+        return Ok(csv::list(&incidents, &first));
+    }
     Ok(history::told(form, &incidents, &incidents))
 }
 

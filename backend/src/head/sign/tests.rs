@@ -94,6 +94,22 @@ fn what_is_shared_is_not_copied() {
 }
 
 #[test]
+fn it_thrashes_only_where_memory_is_short() {
+    let run = |mib: u64, waited_ms: u64| {
+        let mut told = Told::new();
+        for second in 1..=12 {
+            let waited_us = second * waited_ms * 1000;
+            let others = [(Field::FileRefaults, second * 700), (Field::PressureSome, waited_us)];
+            told.live(second, mib, &others);
+        }
+        told.sign(60, 12).shown.unwrap().thrashing.unwrap().round() as u64
+    };
+    assert_eq!(run(150, 0), 700);
+    assert_eq!(run(800, 200), 700, "programs wait");
+    assert_eq!(run(800, 10), 0, "somebody reads more files than the cache holds");
+}
+
+#[test]
 fn a_board_is_throttled_where_it_is_hot_and_slow_though_it_has_work() {
     let run = |millicelsius: u64, mhz: u64, busy: u64| {
         let mut told = Told::new();
