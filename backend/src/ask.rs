@@ -209,8 +209,21 @@ impl<'a> Head<'a> {
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer));
         }
+        self.read(&answer)
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Error> {
         let no_head = |error| failed(self.url, format!("this is not what a head answers: {error}"));
         serde_json::from_slice(&answer.body).map_err(no_head)
+    }
+
+    /// What it answers to a question in words of whoever runs the command.
+    pub fn question<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
+        let answer = self.ask(Method::GET, path, None)?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refused_question(&answer));
+        }
+        self.read(&answer)
     }
 
     /// What it answers to what is `told` at `path`; also that it will not do that, if it says so in the
@@ -225,7 +238,7 @@ impl<'a> Head<'a> {
             StatusCode::OK | StatusCode::CONFLICT => serde_json::from_slice(&answer.body).ok(),
             _ => None,
         };
-        read.ok_or_else(|| self.refused(&answer))
+        read.ok_or_else(|| self.refused_question(&answer))
     }
 
     /// Has it do away with what is at `path`.
@@ -268,10 +281,19 @@ impl<'a> Head<'a> {
         {
             reason = format!("{reason} (in {seconds} s)");
         }
-        if answer.status == StatusCode::BAD_REQUEST {
-            return Error::Refused(plain(said).into_owned());
-        }
         failed(self.url, reason)
+    }
+
+    /// The same of a question whose words are those of whoever runs the command: if they are wrong, so is
+    /// how it was run.
+    fn refused_question(&self, answer: &Answer) -> Error {
+        let said: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+        match said.as_ref().and_then(|said| said["error"].as_str()) {
+            Some(said) if answer.status == StatusCode::BAD_REQUEST => {
+                Error::Refused(plain(said).into_owned())
+            }
+            _ => self.refused(answer),
+        }
     }
 
     fn ask(

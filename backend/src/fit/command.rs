@@ -30,7 +30,7 @@ pub fn run(args: FitArgs) -> Result<(), Error> {
     } else {
         let words: Vec<_> =
             words.into_iter().map(|(name, said)| format!("{name}={}", encoded(&said))).collect();
-        head.get(&format!("/api/v1/fit?{}", words.join("&")))?
+        head.question(&format!("/api/v1/fit?{}", words.join("&")))?
     };
     show(&answer, format)
 }

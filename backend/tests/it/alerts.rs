@@ -217,7 +217,10 @@ fn play(restart: Restart) {
     cast.set("flap", |part| part.is_up = false);
     cast.set("leak", |part| part.available = 150);
     cast.set("cache", |part| part.cached = 2040);
-    cast.set("swap", |part| part.thrashing = 2000);
+    cast.set("swap", |part| {
+        part.available = 700;
+        part.thrashing = 2000;
+    });
     cast.set("clock", |part| part.ahead_ms = 60_000);
     cast.set("found", |part| part.survey = Survey { findings: vec![finding], ..Survey::default() });
     at(40);

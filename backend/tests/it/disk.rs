@@ -84,7 +84,11 @@ fn ended(mut head: Head, data: &Path) -> Vec<EventKind> {
     drop(head);
     let store = Store::open(&data.join("history.redb"), &limits()).unwrap();
     let events = store.read().unwrap().events(0..u64::MAX, None, 1000).unwrap();
-    events.iter().filter(|event| event.node.is_none()).map(|event| event.kind).collect()
+    let is_of_incidents =
+        |kind: &EventKind| matches!(kind, EventKind::Incident | EventKind::IncidentOver);
+    let of_head = events.iter().filter(|event| event.node.is_none()).map(|event| event.kind);
+    // They say the same once more.
+    of_head.filter(|kind| !is_of_incidents(kind)).collect()
 }
 
 const TOLD: [EventKind; 2] = [EventKind::HistoryTrouble, EventKind::HistoryOver];

@@ -71,9 +71,11 @@ fn a_store_gets_exactly_what_was_read() {
             (total >= 4).then_some(series)
         });
         // What the store has was read before this is asked.
-        let readings = get(head.address(), "/api/v1/nodes/pi-test/readings").json();
-        let taken: Vec<u64> =
-            readings.as_array().unwrap().iter().map(|of| of["at_ms"].as_u64().unwrap()).collect();
+        let path = "/api/v1/nodes/pi-test/history?from=-10m&step=raw&fields=total";
+        let history = get(head.address(), path).json();
+        assert_eq!(history["columns"][0], "at_ms");
+        let rows = history["nodes"][0]["rows"].as_array().unwrap();
+        let taken: Vec<u64> = rows.iter().map(|row| row[0].as_u64().unwrap()).collect();
         // The head may come to know a node's clock better, by some ms.
         let is_one = |at_ms: &u64| taken.iter().any(|taken| taken.abs_diff(*at_ms) <= 5);
         for &(field, value) in VALUES {

@@ -220,7 +220,7 @@ fn each_state_looks_different_and_says_since_when() {
         assert!(spoken.contains("pi-3 is refused"), "{spoken}");
         let marks = browser
             .run(
-                "return [...document.querySelectorAll('.mark')].slice(0, 5).map(mark => {
+                "return [...document.querySelectorAll('.state .mark')].slice(0, 5).map(mark => {
                 const s = getComputedStyle(mark);
                 return [s.borderRadius, s.borderStyle, s.height, s.backgroundImage].join();
               })",

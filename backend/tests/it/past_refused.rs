@@ -62,7 +62,7 @@ fn what_is_wrong_is_named() {
     }
     let message = get(at, "/api/v1/history?nodes=,").error(400);
     assert!(message.contains("1 to 1000 nodes"), "{message}");
-    assert!(get(at, "/api/v1/events?format=csv").error(400).contains("known are json, postcard"));
+    assert!(get(at, "/api/v1/events?format=jsonl").error(400).contains("known are json, "));
     assert!(get(at, "/api/v1/nodes/pi-07/usage?at=noon").error(400).contains("at=\"noon\""));
     for path in
         ["/api/v1/history", "/api/v1/events", "/api/v1/history/status", "/api/v1/history/copy"]

@@ -60,7 +60,11 @@ fn without_the_password_only_the_page_is_served() {
     }
     assert_eq!(upgrade(at, "/api/v1/feed", &[]).1, 401);
     let see = get(at, "/incidents/7");
-    assert_eq!((see.status, see.header("location")), (303, Some("/incidents")), "a link in a message");
+    assert_eq!(
+        (see.status, see.header("location")),
+        (303, Some("/incidents")),
+        "a link in a message"
+    );
     assert_eq!(get(at, "/healthz").json(), json!({ "status": "ok" }));
     assert_ne!(get(at, "/").status, 401, "the page asks for the password itself");
     get(at, "/nope.js").error(404);

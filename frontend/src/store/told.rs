@@ -1,6 +1,6 @@
 //! What the head answers about jobs, incidents and rules. It is kept as it came: who shows it reads it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use leptos::prelude::*;
@@ -19,6 +19,8 @@ pub(super) struct Told {
     answers: RefCell<Vec<(Topic, Rc<Answer>)>>,
     came: RwSignal<()>,
     open: RefCell<Rc<Vec<Incident>>>,
+    /// Whether the head has said which are.
+    is_open_known: Cell<bool>,
     opened: RwSignal<()>,
 }
 
@@ -29,6 +31,7 @@ impl Told {
             answers: RefCell::default(),
             came: signal(),
             open: RefCell::default(),
+            is_open_known: Cell::default(),
             opened: signal(),
         }
     }
@@ -64,7 +67,8 @@ impl Store {
             (Topic::Open, Ok(bytes)) => {
                 let mut open: Vec<Incident> = value_from_postcard(bytes).unwrap_or_default();
                 open.retain(|incident| incident.over_ms.is_none());
-                if **self.0.told.open.borrow() != open {
+                let is_first = !self.0.told.is_open_known.replace(true);
+                if is_first || **self.0.told.open.borrow() != open {
                     self.0.told.open.replace(Rc::new(open));
                     self.0.told.opened.notify();
                 }
@@ -83,6 +87,11 @@ impl Store {
     pub(crate) fn open_incidents(self) -> Rc<Vec<Incident>> {
         self.0.told.opened.track();
         self.0.told.open.borrow().clone()
+    }
+
+    /// Whether it is known which are open.
+    pub(crate) fn knows_incidents(self) -> bool {
+        self.0.told.is_open_known.get()
     }
 
     /// How bad the worst is that a node is part of; `None` if it is part of none that is open.

@@ -20,7 +20,8 @@ pub(crate) fn add_strip(page: &Element, store: Store) {
     follow(move || {
         let open = store.open_incidents();
         let newest = open.iter().map(|incident| incident.id).max().unwrap_or(0);
-        if said.replace(Some(newest)).is_some_and(|old| newest > old)
+        if store.knows_incidents()
+            && said.replace(Some(newest)).is_some_and(|old| newest > old)
             && let Some(incident) = open.iter().find(|incident| incident.id == newest)
         {
             show(&spoken, &["New incident: ", &incident.title].concat());

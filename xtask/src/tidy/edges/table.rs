@@ -156,8 +156,8 @@ pub(super) const MODULES: &[Module] = &[
     Module {
         at: (BACKEND, "agent"),
         uses: Some(&[
-            "bill", "clock", "config", "doctor", "error", "head", "probe", "secrets", "signals",
-            "tls",
+            "bill", "clock", "config", "doctor", "error", "head", "metrics", "probe", "secrets",
+            "signals", "tls",
         ]),
         never: &["actix_web", "actix_ws", "actix_rt"],
         texts: &[],

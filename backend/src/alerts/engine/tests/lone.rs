@@ -178,11 +178,11 @@ fn who_takes_leave_is_not_missed_even_by_a_head_that_starts_anew() {
 #[test]
 fn one_that_cannot_be_read_is_not_unheard_as_well() {
     let mut stage = Stage::new(&["pi"]);
-    stage.set("pi", |sign| sign.trouble = Some("no /proc\n".into()));
+    stage.set("pi", |sign| sign.trouble = Some("no memory file\n".into()));
     stage.silence("pi");
     stage.run(200);
     assert_eq!(stage.kinds(), [Opened]);
-    assert_eq!(stage.text(), "The memory of pi cannot be read: no /proc.");
+    assert_eq!(stage.text(), "The memory of pi cannot be read: no memory file.");
     stage.set("pi", |sign| sign.trouble = None);
     stage.hear("pi");
     stage.run(61);
