@@ -29,6 +29,7 @@ static PARTS: Parts = Parts {
     take_past: Store::take_past,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "what is loaded may not come")]
 mod cut {
     use super::{PARTS, Parts};
     use wasm_split_helpers::{SplitLoaderError, wasm_split};

@@ -227,7 +227,9 @@ pub(crate) fn add_late(
     add_late_boxed(place.clone(), store, Box::new(work));
 }
 
-fn add_late_boxed(place: Element, store: Store, work: Box<dyn Fn(&Element, &'static Parts)>) {
+type Work = Box<dyn Fn(&Element, &'static Parts)>;
+
+fn add_late_boxed(place: Element, store: Store, work: Work) {
     store.want_late();
     follow(move || {
         let late = store.late();

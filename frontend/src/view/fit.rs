@@ -243,12 +243,13 @@ fn add_hosts(root: &Element, store: Store) {
         let wish = untrack(|| store.route()).wish;
         store.say(Topic::Hold, "POST", "/api/v1/holds", Some(wish.body("10m", &note.value())));
     });
-    let may_not = part("may-not-hold");
+    let (may_not, field) = (part("may-not-hold"), part("hold-note"));
     let last: RefCell<Option<std::rc::Rc<crate::access::Answer>>> = RefCell::default();
     follow(move || {
         let told = store.told(Topic::Hold);
         let may = store.desk().session().is_some_and(|session| session.may_write);
         reveal(&hold, may);
+        reveal(&field, may);
         reveal(&may_not, !may);
         let is_same = match (&*last.borrow(), &told) {
             (Some(old), Some(new)) => std::rc::Rc::ptr_eq(old, new),

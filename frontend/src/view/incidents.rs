@@ -178,10 +178,10 @@ fn line_of(store: Store, incident: &Incident, may: bool) -> Element {
             add_text(&nodes, "span", "", ", ");
         }
         let name = store.row_of(id).map_or_else(|| id.as_str().into(), |row| row.name().to_owned());
-        let link = add(&nodes, "a", "here");
+        let anchor = add(&nodes, "a", "here");
         let place = Place::Node(id.as_str().into());
-        set(&link, "href", &Route { place, ..Route::default() }.address());
-        add_text(&link, "bdi", "", &name);
+        set(&anchor, "href", &Route { place, ..Route::default() }.address());
+        add_text(&anchor, "bdi", "", &name);
     }
     let spare = incident.nodes.len().saturating_sub(MOST_NAMED);
     if spare > 0 {

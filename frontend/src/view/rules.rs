@@ -77,26 +77,23 @@ fn add_line(list: &Element, harm: Harm) -> Element {
     named("begin-s", "for how many seconds before it begins");
     named("end", "where it ends");
     named("end-s", "for how many seconds before it ends");
-    match unit(def.level) {
-        Some((word, unit, _)) => {
-            let back = match word {
-                "above" => "at most",
-                "within" => "later than",
-                _ => "at least",
-            };
-            for (name, text) in
-                [("begin-word", word), ("begin-unit", unit), ("end-word", back), ("end-unit", unit)]
-            {
-                show(&find(&line, name), text);
-            }
+    if let Some((word, unit, _)) = unit(def.level) {
+        let back = match word {
+            "above" => "at most",
+            "within" => "later than",
+            _ => "at least",
+        };
+        for (name, text) in
+            [("begin-word", word), ("begin-unit", unit), ("end-word", back), ("end-unit", unit)]
+        {
+            show(&find(&line, name), text);
         }
-        None => {
-            for name in ["begin-level", "end-level"] {
-                reveal(&find(&line, name), false);
-            }
-            for name in ["begin-for", "end-for"] {
-                show(&find(&line, name), "after");
-            }
+    } else {
+        for name in ["begin-level", "end-level"] {
+            reveal(&find(&line, name), false);
+        }
+        for name in ["begin-for", "end-for"] {
+            show(&find(&line, name), "after");
         }
     }
     line
