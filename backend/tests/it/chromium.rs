@@ -36,7 +36,12 @@ impl Drop for Driver {
 }
 
 impl Driver {
+    /// A port that is free for one protocol may be taken for the other: then it ends, and another is tried.
     fn start() -> (Self, u16) {
+        (0..5).find_map(|_| Self::try_start()).expect("chromedriver says its port")
+    }
+
+    fn try_start() -> Option<(Self, u16)> {
         use std::os::unix::process::CommandExt as _;
 
         let program = env::var_os("XTASK_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
@@ -55,16 +60,12 @@ impl Driver {
             });
         let mut driver = Self { child, profile: tempfile::tempdir().unwrap() };
         let mut lines = BufReader::new(driver.child.stdout.take().unwrap()).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
-            })
-            .expect("chromedriver says its port");
+        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
+        })?;
         // Whatever else it says must have somewhere to go.
         std::thread::spawn(move || lines.for_each(drop));
-        (driver, port)
+        Some((driver, port))
     }
 }
 

@@ -90,7 +90,7 @@ fn agents_join_stop_and_return_before_the_eyes_of_whoever_looks() {
         browser
             .wait("a name can be given", SOON, || async {
                 browser
-                    .run("return !!document.querySelector('[data-name=add-form]').offsetParent")
+                    .run("return !!document.querySelector('[data-name=add-form]')?.offsetParent")
                     .await
                     == true
             })
