@@ -299,6 +299,31 @@ impl Follower {
         }
     }
 
+    /// Of which kind the next message in JSON is, and its number, if it has one: all that is read of it, so
+    /// that a long backlog takes the time of its bytes.
+    pub(crate) async fn kind_and_number(&mut self) -> (String, Option<u64>) {
+        loop {
+            let frame = rt::time::timeout(SOON, self.socket.next()).await;
+            let frame = frame.expect("the feed is silent").expect("the feed ends").unwrap();
+            let text = match frame {
+                Frame::Text(text) => text,
+                Frame::Ping(bytes) => {
+                    self.send(Message::Pong(bytes)).await;
+                    continue;
+                }
+                frame => panic!("a frame of another kind: {frame:?}"),
+            };
+            let text = std::str::from_utf8(&text).unwrap();
+            let kind = text.split('"').nth(1).unwrap();
+            let number = text.split_once("\"seq\":").and_then(|(_, rest)| {
+                rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+            });
+            if kind != "events" {
+                return (kind.to_owned(), number);
+            }
+        }
+    }
+
     /// The next message, which must be a snapshot.
     pub(crate) async fn snapshot(&mut self) -> Snapshot {
         match self.message().await {

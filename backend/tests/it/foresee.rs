@@ -32,7 +32,12 @@ const BACK_S: u64 = 1200;
 const JUDGED: Duration = Duration::from_mins(1);
 
 /// An agent that says what it is told to.
-struct Reporter(WebSocket<TcpStream>);
+struct Reporter {
+    link: WebSocket<TcpStream>,
+    /// When the node had been up for [`UP_S`], and the second that was told last.
+    up: Instant,
+    last_s: u64,
+}
 
 impl Reporter {
     fn connect(head: SocketAddr, token: &str, name: &str) -> Self {
@@ -57,7 +62,8 @@ impl Reporter {
             )
             .body(())
             .unwrap();
-        let mut agent = Self(client(request, tcp).unwrap().0);
+        let link = client(request, tcp).unwrap().0;
+        let mut agent = Self { link, up: Instant::now(), last_s: UP_S };
         agent.say(&AgentMessage::Hello(Hello {
             protocol: PROTOCOL,
             id: NodeId::from_host_name(name),
@@ -70,12 +76,12 @@ impl Reporter {
     }
 
     fn say(&mut self, message: &AgentMessage) {
-        self.0.send(Message::Binary(wire::to_postcard(message).unwrap().into())).unwrap();
+        self.link.send(Message::Binary(wire::to_postcard(message).unwrap().into())).unwrap();
     }
 
     fn hear(&mut self) -> AgentRequest {
         loop {
-            if let Message::Binary(bytes) = self.0.read().unwrap() {
+            if let Message::Binary(bytes) = self.link.read().unwrap() {
                 return wire::from_postcard(&bytes).unwrap().unwrap();
             }
         }
@@ -83,17 +89,26 @@ impl Reporter {
 
     /// Reports the last readings, the newest as one that was taken just now.
     fn report(&mut self, since_s: u64, sample: impl Fn(u64) -> Sample) {
-        let reading = |second: u64| AgentReading {
-            seq: second,
-            uptime_us: second * 1_000_000,
-            sample: sample(second),
-        };
-        self.say(&AgentMessage::Readings(vec![reading(UP_S)]));
-        let old: Vec<AgentReading> = (since_s..UP_S).map(reading).collect();
+        self.up = Instant::now();
+        self.say(&AgentMessage::Readings(vec![reading(UP_S, &sample)]));
+        let old: Vec<AgentReading> = (since_s..UP_S).map(|at| reading(at, &sample)).collect();
         for part in old.chunks(Run::MOST) {
             self.say(&AgentMessage::Run(Run::of(part)));
         }
     }
+
+    /// Reports the second that it is now, if that was not told: nothing is foreseen of who is not heard.
+    fn go_on(&mut self, sample: impl Fn(u64) -> Sample) {
+        let now_s = UP_S + self.up.elapsed().as_secs();
+        if now_s > self.last_s {
+            self.last_s = now_s;
+            self.say(&AgentMessage::Readings(vec![reading(now_s, sample)]));
+        }
+    }
+}
+
+fn reading(second: u64, sample: impl Fn(u64) -> Sample) -> AgentReading {
+    AgentReading { seq: second, uptime_us: second * 1_000_000, sample: sample(second) }
 }
 
 fn sample(available: u64, free: u64) -> Sample {
@@ -194,14 +209,22 @@ fn leaks_are_foreseen_and_full_caches_are_not() {
     let mut known = Reporter::connect(at, known, "known");
     known.report(UP_S - 60, leaking);
 
-    let took = wait_for("a forecast", || forecast(at, "leaks").is_object());
+    let took = wait_for("a forecast", || {
+        known.go_on(leaking);
+        leaks.go_on(leaking);
+        forecast(at, "leaks").is_object()
+    });
     say(format_args!("a leak was called {} s after its readings came", took.as_secs()));
     let told = forecast(at, "leaks");
     let left_s = (told["out_ms"].as_u64().unwrap() - now_ms()) / 1000;
     assert!((700..=800).contains(&left_s), "3000 MiB are left, 4 a second: {told}");
     let per_s = told["lost_per_hour"].as_u64().unwrap() / 3600 / (MIB / 100);
     assert!((390..=410).contains(&per_s) && told["quality"] == "good", "{told}");
-    wait_for("one from history", || forecast(at, "known").is_object());
+    wait_for("one from history", || {
+        known.go_on(leaking);
+        leaks.go_on(leaking);
+        forecast(at, "known").is_object()
+    });
     let left_s = (forecast(at, "known")["out_ms"].as_u64().unwrap() - now_ms()) / 1000;
     assert!((650..=850).contains(&left_s), "{left_s} s");
 
@@ -232,7 +255,10 @@ fn leaks_are_foreseen_and_full_caches_are_not() {
     assert!(!text.contains("fills:"), "{text}");
 
     // The head asks who grows. Real sweeps, as if a minute lay between them.
-    while !matches!(leaks.hear(), AgentRequest::Look {}) {}
+    leaks.go_on(leaking);
+    while !matches!(leaks.hear(), AgentRequest::Look {}) {
+        leaks.go_on(leaking);
+    }
     let mut grower = Grower::start();
     let mut sweep = Sweep::new(&Roots { proc: "/proc".into(), sys: "/sys".into() }, 4096);
     for minute in 0..5 {
@@ -240,16 +266,12 @@ fn leaks_are_foreseen_and_full_caches_are_not() {
         let swept = sweep.take(false, &mut || false);
         let usage = Usage { uptime_us: (UP_S + minute * 60) * 1_000_000, ..swept };
         leaks.say(&AgentMessage::Usage(usage));
-        // Time goes on, and it leaks on.
-        let reading = AgentReading {
-            seq: UP_S + 1 + minute,
-            uptime_us: (UP_S + 1 + minute) * 1_000_000,
-            sample: leaking(UP_S + 1 + minute),
-        };
-        leaks.say(&AgentMessage::Readings(vec![reading]));
+        leaks.go_on(leaking);
     }
     let pid = grower.child.id();
     let is_named = || {
+        leaks.go_on(leaking);
+        fills.go_on(filling);
         let told = forecast(at, "leaks");
         let suspects = told["suspects"].as_array().cloned().unwrap_or_default();
         suspects.iter().any(|suspect| suspect["pid"] == pid && suspect["name"] == "sh")
