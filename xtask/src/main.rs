@@ -48,7 +48,9 @@ cargo xtask COMMAND
 What is missing for a command is found or fetched, and said before: a Rust standard library for
 the browser's target (rustup, else Debian's packages unpacked below target/toolchain), and
 for `test` Chromium with chromedriver (XTASK_CHROMIUM, XTASK_CHROMEDRIVER name others), procps,
-strace, python3, iproute2, nftables, faketime and, below target/peers, two versions of psutil.
+strace, python3, iproute2, nftables, faketime, openmpi-bin, prometheus, victoria-metrics,
+mosquitto with its clients and, below target/peers, two versions of psutil, aiosmtpd and
+prometheus_client.
 ";
 
 fn main() -> ExitCode {

@@ -206,8 +206,8 @@ const TABLE: [Def; 14] = [
     Def {
         id: "thrashing",
         label: "Thrashing",
-        help: "Pages are read back from swap, or into the cache, that had just been dropped, and \
-               that goes on.",
+        help: "Pages are read back from swap, or into the cache, that had just been dropped, \
+               while memory is short, and that goes on.",
         cause: Cause::Memory,
         severity: Severity::Warning,
         level: Level::PagesAbove,
