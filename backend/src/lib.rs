@@ -31,6 +31,7 @@
 //! * [`serve`]: puts agent, head and web together until a signal ends them.
 //! * [`bill`]: what this program itself costs.
 //! * [`signals`]: what ends the program.
+//! * [`systemd`]: what the service manager is asked and told.
 //! * [`clock`]: the clocks of this machine.
 //! * [`error`]: why a command ended, and with which exit code.
 //!
@@ -63,6 +64,7 @@ pub mod probe;
 pub mod secrets;
 pub mod serve;
 pub mod signals;
+pub mod systemd;
 pub mod table;
 pub mod tls;
 pub mod tokens;

@@ -248,6 +248,13 @@ pub(super) const MODULES: &[Module] = &[
         because: "secrets is a leaf",
     },
     Module {
+        at: (BACKEND, "systemd"),
+        uses: Some(&["error"]),
+        never: &["actix_web", "actix_ws"],
+        texts: &["/proc", "/sys/"],
+        because: "systemd knows the service manager, and nobody else",
+    },
+    Module {
         at: (BACKEND, "table"),
         uses: Some(&[]),
         never: &[],
