@@ -9,6 +9,7 @@ mod exports;
 mod fit;
 mod head_url;
 mod history;
+mod manual;
 mod past;
 mod serve;
 mod values;
@@ -35,6 +36,7 @@ pub use exports::{ExportConfig, ExportSettings, InfluxConfig, InfluxVersion, Mqt
 pub use fit::{FitArgs, FitFormat, FleetArgs, HoldCommand, HoldListArgs, HoldReleaseArgs, Layout};
 pub use head_url::{HeadUrl, Token};
 pub use history::{HistoryConfig, HistorySettings};
+pub use manual::{CompletionsArgs, ManualArgs};
 pub use past::{
     CheckArgs, CopyArgs, ExportArgs, ExportFormat, HistoryCommand, ImportArgs, PastArgs, StatusArgs,
 };
@@ -96,6 +98,11 @@ pub enum Command {
     Alert(AlertCommand),
     /// Set the password of those who look at this machine's head. Signs everybody out.
     Password(PasswordArgs),
+    /// Print what a shell completes commands and options with.
+    Completions(CompletionsArgs),
+    /// Write the man pages into a directory, for packages.
+    #[command(hide = true)]
+    Manual(ManualArgs),
 }
 
 /// The commands about tokens.

@@ -20,6 +20,7 @@
 //! * [`free`]: `headroom free`.
 //! * [`explain`]: `headroom explain`.
 //! * [`past`]: `headroom export`, `headroom import` and `headroom history`.
+//! * [`manual`]: man pages and completions, from the declarations of flags and settings.
 //! * [`ask`]: asks a head over HTTP.
 //! * [`table`]: tables and paragraphs for the terminal.
 //! * [`doctor`]: `headroom doctor`: why a number is missing or misleads, and what helps.
@@ -57,6 +58,7 @@ pub mod history;
 pub mod holds;
 pub mod incident_page;
 pub mod keeper;
+pub mod manual;
 pub mod metrics;
 pub mod notify;
 pub mod past;

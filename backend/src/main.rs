@@ -6,7 +6,7 @@ use clap::Parser as _;
 use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, tell};
-use headroom::{alerts, config, doctor, explain, fit, free, past, serve, tokens, viewers};
+use headroom::{alerts, config, doctor, explain, fit, free, manual, past, serve, tokens, viewers};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -35,5 +35,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::History(command) => past::run(command),
         Command::Alert(command) => alerts::command::run(command),
         Command::Password(args) => viewers::command::run(args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Manual(args) => manual::write(&args),
     }
 }

@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod browser;
 mod check;
+mod dist;
 mod docs;
 mod error;
 mod files;
@@ -42,6 +43,8 @@ cargo xtask COMMAND
                    without a link, 60 s of lost packets, a head frozen for 20 s; as root
   soak crash       a head that is killed two hundred times while sixteen nodes report: what it said is
                    on disk must be there, once and in order; some eight minutes
+  deb --program PATH --arch NAME --out DIR [--revision N]
+                   put a program that is built for amd64, arm64 or armhf into a Debian package
   docs             write docs/fields.md and docs/memory.md from the code
   help             this text
 
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         ["swarm", args @ ..] => ended(swarm::swarm(args)),
         ["soak", "hosts"] => ended(soak("hosts::")),
         ["soak", "crash"] => ended(soak("crash::")),
+        ["deb", args @ ..] => ended(dist::deb(args)),
         ["docs"] => ended(docs::write()),
         _ => {
             eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));

@@ -206,6 +206,13 @@ pub(super) const MODULES: &[Module] = &[
         because: "explain reads this node once or asks a head, and serves nothing",
     },
     Module {
+        at: (BACKEND, "manual"),
+        uses: Some(&["config", "error"]),
+        never: &["tokio", "actix_web", "actix_ws", "std::net"],
+        texts: &[],
+        because: "manual writes down what config declares",
+    },
+    Module {
         at: (BACKEND, "ask"),
         uses: Some(&["config", "error", "here", "secrets", "table", "tls"]),
         never: &["actix_ws", "std::fs"],
