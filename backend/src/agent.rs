@@ -29,6 +29,7 @@ use crate::clock;
 use crate::error::tell;
 use crate::probe::{Probe, ProbeError, Roots, host};
 use crate::secrets;
+use crate::systemd::life::Pulse;
 use black_box::Recorder;
 use chores::Chores;
 use journal::Journal;
@@ -52,6 +53,8 @@ pub struct Agent {
     pub journal: Option<JournalPlace>,
     /// Who is shown each reading besides.
     pub shows: Option<watch::Sender<Latest>>,
+    /// How the service manager is shown that it reads.
+    pub pulse: Pulse,
 }
 
 /// Reads the node and reports it through the newest of `links`, until there is none and no more can
@@ -60,7 +63,7 @@ pub struct Agent {
 /// those that were missed are not made up for. What takes longer is done beside them.
 ///
 /// A node that cannot be read is reported as such, and read again at the next tick.
-pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
+pub async fn run<L: Link>(mut agent: Agent, mut links: mpsc::Receiver<L>) {
     let period = Duration::from_millis(agent.period_ms.into());
     let facts = host::facts(&agent.roots);
     let mut probe = Probe::open(&agent.roots);
@@ -86,6 +89,7 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
         let mut went = Ok(());
         tokio::select! {
             biased;
+            () = sleep_until(agent.pulse.due()), if agent.pulse.is_due_before(tick) => {}
             () = sleep_until(tick) => {
                 let uptime_us = clock::uptime_us();
                 match probe.read() {
@@ -93,6 +97,7 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
                         bill.add_to(&mut taken.sample);
                         let complaints = taken.complaints.into_iter();
                         complaints.for_each(|complaint| complain(&mut heard, complaint));
+                        agent.pulse.ready();
                         seq += 1;
                         last = taken.sample.clone();
                         let reading = AgentReading { seq, uptime_us, sample: taken.sample };
@@ -150,6 +155,7 @@ pub async fn run<L: Link>(agent: Agent, mut links: mpsc::Receiver<L>) {
                 (ended, _) => went = ended.map(drop),
             },
         }
+        agent.pulse.came_by(tick);
         if let Some(session) = &mut session {
             went = went.and_then(|()| session.go_on(&mut outbox));
             went = went.and_then(|()| recorder.send(session, seq));

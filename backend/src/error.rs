@@ -1,6 +1,7 @@
 //! Why a command ended, and with which exit code.
 
 mod join;
+mod telling;
 
 use std::error::Error as _;
 use std::io::Write as _;
@@ -12,6 +13,7 @@ use crate::history::StoreError;
 use crate::probe::ProbeError;
 
 pub use join::JoinError;
+pub use telling::{fail, inform, tell};
 
 /// Why a command ended. Messages name the subject and what to do; the cause is in the source.
 #[derive(Debug, thiserror::Error)]
@@ -210,12 +212,6 @@ impl Error {
     pub fn chain(&self) -> Chain<'_> {
         Chain(self)
     }
-}
-
-/// Tells whoever runs the program, on standard error. That nobody reads it ends nothing, as
-/// `eprintln` would.
-pub fn tell(message: impl fmt::Display) {
-    writeln!(io::stderr(), "headroom: {message}").ok();
 }
 
 /// Writes what was asked for to standard output. That nobody reads it any more is no error.

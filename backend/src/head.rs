@@ -18,6 +18,7 @@
 
 mod bounds;
 mod bygone;
+mod count;
 mod course;
 pub mod feed;
 pub mod fleet;
@@ -54,6 +55,7 @@ use tokio::time::sleep;
 
 use crate::error::tell;
 pub use bygone::Bygone;
+pub use count::Count;
 use feed::{Feed, FollowerId, Following, View};
 use fleet::{Expected, Fleet, LinkId, NodeDetail, Numbered, Reply};
 pub use handle::Head;
@@ -96,6 +98,7 @@ enum Command {
     ClockSet(i64),
     Follow(Encoding, View, oneshot::Sender<Option<Following>>),
     Request(FollowerId, FeedRequest),
+    Count(oneshot::Sender<Count>),
     Nodes(oneshot::Sender<AsOf<Vec<NodeDetail>>>),
     Detail(NodeId, oneshot::Sender<Option<AsOf<NodeDetail>>>),
     Readings(NodeId, oneshot::Sender<Option<Vec<Numbered>>>),
@@ -229,6 +232,9 @@ impl State {
                 answer.send(self.feed.join(encoding, view, &outlook)).ok();
             }
             Command::Request(follower, request) => self.request(follower, &request, now_ms),
+            Command::Count(answer) => {
+                answer.send(Count::of(&self.fleet, now_ms)).ok();
+            }
             Command::Nodes(answer) => {
                 answer.send(AsOf { now_ms, of: self.fleet.details().collect() }).ok();
             }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
-use headroom::error::{Error, tell};
+use headroom::error::{Error, fail};
 use headroom::{alerts, config, doctor, explain, fit, free, manual, past, serve, tokens, viewers};
 
 fn main() -> ExitCode {
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(error.chain());
+            fail(error.chain());
             ExitCode::from(error.exit_code())
         }
     }

@@ -1,5 +1,7 @@
 //! What secrets are made of and kept in: random bytes, digests, and files that nobody else may read.
 
+mod given;
+
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -7,6 +9,8 @@ use std::path::Path;
 
 use ring::digest;
 use ring::rand::{SecureRandom as _, SystemRandom};
+
+pub use given::{DIR, is_given, open, place};
 
 /// Bytes of a file of secrets at most: one that is larger is none of ours.
 const MOST_BYTES: u64 = 16 << 20;
@@ -63,9 +67,10 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && std::hint::black_box(differs) == 0
 }
 
-/// What stands in `path`, or `None` if there is no such file.
+/// What stands in `path`, or `None` if there is no such file. What the service manager gave is read there:
+/// see [`place`].
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -79,15 +84,14 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// The first line of a file, or of standard input if `path` is `-`, without its end. It has at most
-/// `most` bytes.
+/// `most` bytes. What the service manager gave is read there: see [`place`].
 pub fn first_line(path: &Path, most: usize) -> io::Result<String> {
-    let limit = most as u64 + 2;
+    if path == Path::new("-") { line_of(io::stdin(), most) } else { line_of(open(path)?, most) }
+}
+
+fn line_of(file: impl io::Read, most: usize) -> io::Result<String> {
     let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        io::stdin().take(limit).read_to_end(&mut bytes)?;
-    } else {
-        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    }
+    file.take(most as u64 + 2).read_to_end(&mut bytes)?;
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let invalid = |why| io::Error::new(io::ErrorKind::InvalidData, why);
@@ -100,15 +104,16 @@ pub fn first_line(path: &Path, most: usize) -> io::Result<String> {
 /// The first line of a file that holds a secret, as [`first_line`]. One that every user of this machine
 /// may read or change holds none, and is refused.
 pub fn own_line(path: &Path, most: usize) -> io::Result<String> {
+    let file = open(path)?;
     #[cfg(unix)]
     {
-        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path)?);
+        let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata()?);
         if mode & 0o006 != 0 {
             let why = "every user of this machine may read it; `chmod o-rwx` keeps them out";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
     }
-    let line = first_line(path, most)?;
+    let line = line_of(file, most)?;
     if line.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line is empty"));
     }

@@ -1,6 +1,7 @@
 //! `headroom serve`: agent, head and web together, until a signal ends them.
 
 mod entrance;
+mod watched;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,10 +24,11 @@ use crate::holds::Holds;
 use crate::keeper::{Archive, Keeper};
 use crate::notify::Notifier;
 use crate::probe::Probe;
+use crate::systemd::life::{self, Pulse};
 use crate::tls::Fingerprint;
 use crate::tokens::{Issued, Tokens};
 use crate::viewers::Viewers;
-use crate::web::{self, State};
+use crate::web::{self, Alive, State};
 use crate::{agent, alerts, head, secrets, signals};
 
 /// Bytes of readings at most that wait for disk.
@@ -70,6 +72,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
                 labels: Vec::new(),
                 journal: journal(config),
                 shows: None,
+                pulse: Pulse::of_part(),
             };
             rt::spawn(agent::run(agent, incoming));
         }
@@ -89,7 +92,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         rt::spawn(viewers.clone().keep_up());
         let exports = Exports::default();
         rt::spawn(exports.clone().run(config.export.clone(), head.clone(), unix_ms));
-        let viewer_timeout = config.viewer_timeout;
+        let (alive, viewer_timeout) = (Alive::default(), config.viewer_timeout);
         let state = State {
             head: head.clone(),
             archive,
@@ -99,6 +102,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
             exports,
             tokens,
             viewers: viewers.clone(),
+            alive: alive.clone(),
             viewer_timeout,
         };
         let server = web::server(listener, state, entrance.clone()).map_err(Error::Server)?;
@@ -107,6 +111,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         let stop = signals::stop().map_err(Error::Server)?;
         let announced = announce(config, address, entrance.fingerprint);
         entrance::say(config, &entrance, address, &viewers)?;
+        rt::spawn(watched::show(head.clone(), alive));
         let (stop_keeping, stops) = oneshot::channel();
         let keeping = keeper.map(|keeper| rt::spawn(keeper.run(stops)));
         tokio::select! {
@@ -115,6 +120,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
             }
             () = stop => {}
         }
+        life::stopping();
         drop(announced);
         stop_keeping.send(()).ok();
         if let Some(keeping) = keeping
@@ -122,6 +128,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         {
             tell("history could not be written in time: agents will report the last minutes again");
         }
+        // For the last time: what is left takes less than a watchdog waits.
+        life::beat();
         // Followers are told first: a graceful stop waits for their connections to end.
         head.stop().await;
         rt::time::timeout(LAST_LOOK, watching).await.ok();

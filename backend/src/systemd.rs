@@ -1,4 +1,7 @@
-//! What the service manager is asked to do: its units, and `systemctl`.
+//! What the service manager is asked to do: its units, and `systemctl`; and what it is told of them, in
+//! [`life`].
+
+pub mod life;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod alive;
 mod api;
 mod body;
 mod bounded;
@@ -32,7 +33,7 @@ use actix_server::Server;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, from_fn};
-use actix_web::{App, HttpResponse, web};
+use actix_web::{App, HttpResponse, rt, web};
 use rustls::ServerConfig;
 use serde::Serialize;
 use serde_json::json;
@@ -48,6 +49,7 @@ use crate::tls::Fingerprint;
 use crate::tokens::Tokens;
 use crate::viewers::Viewers;
 
+pub use alive::Alive;
 pub use gate::Limits;
 pub use page::BUILD;
 
@@ -69,6 +71,8 @@ pub struct State {
     pub tokens: Tokens,
     /// Who may look.
     pub viewers: Viewers,
+    /// How the thread that serves is asked whether it does.
+    pub alive: Alive,
     /// How long one who follows the feed may take nothing and say nothing.
     pub viewer_timeout: Duration,
 }
@@ -109,9 +113,11 @@ pub fn server(listener: TcpListener, state: State, entrance: Entrance) -> io::Re
     let (head, archive) = (state.head.clone(), state.archive.clone());
     let desk = web::Data::new(Desk::new(head, archive, state.holds.clone()));
     let pages = web::Data::new(metrics::Pages::default());
+    let alive = state.alive.clone();
     let state = web::Data::new(state);
     let entrance = web::Data::new(entrance);
     let application = move || {
+        rt::spawn(alive.clone().answer());
         App::new()
             .app_data(state.clone())
             .app_data(names.clone())

@@ -12,6 +12,7 @@ use crate::config::AgentConfig;
 use crate::error::{Error, tell};
 use crate::probe::Probe;
 use crate::signals;
+use crate::systemd::life::{self, Pulse};
 
 /// Threads at most for what would hold up readings: looking around, sweeps, looking up names.
 const THREADS: usize = 4;
@@ -47,15 +48,18 @@ pub fn run(config: AgentConfig) -> Result<(), Error> {
             std::future::pending::<()>().await;
         };
         let shows = metrics.is_some().then_some(shows);
+        let pulse = Pulse::of_service();
+        let agent = Agent { roots, period_ms, labels, journal, shows, pulse };
         let signal = signals::stop()?;
         let until_signal = async move {
             signal.await;
+            life::stopping();
             // Nobody waits for it once the uplink has ended.
             stop.send(true).ok();
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = read_and_report(Agent { roots, period_ms, labels, journal, shows }, incoming) => {}
+            () = read_and_report(agent, incoming) => {}
             () = uplink::run(uplink, links, stopped) => {}
             () = scraped => {}
             () = until_signal => {}

@@ -1,6 +1,5 @@
 //! The settings of `headroom agent`.
 
-use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use super::values::{Listen, PeriodMs};
 use super::{RootArgs, Token};
 use crate::error::{Error, JoinError, tell};
 use crate::probe::{Roots, host};
+use crate::secrets;
 use crate::tls::Fingerprint;
 
 /// Under which name heads announce themselves with mDNS, and agents look for them.
@@ -204,9 +204,11 @@ fn read_token(path: &Path) -> Result<Token, JoinError> {
     if path == Path::new("-") {
         return first_line(io::stdin()).map_err(unreadable)?.parse().map_err(JoinError::Token);
     }
-    let file = File::open(path).map_err(unreadable)?;
+    let file = secrets::open(path).map_err(unreadable)?;
+    // What the service manager gave is for this service alone, by an access list that the mode shows as
+    // the group's.
     #[cfg(unix)]
-    {
+    if !secrets::is_given(path) {
         use std::os::unix::fs::PermissionsExt as _;
 
         let mode = file.metadata().map_err(unreadable)?.permissions().mode();

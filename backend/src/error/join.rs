@@ -7,7 +7,10 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// No head.
-    #[error("say with --head URL where the head is, or with --discover that it is to be found")]
+    #[error(
+        "no head is named: `sudo headroom setup --agent` asks for it and lets this node join; or say with \
+         --head URL where it is, or with --discover that it is to be found"
+    )]
     NoHead,
     /// Any head would do, which is how secrets get lost.
     #[error(

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::feed::{FollowerId, Following, View};
 use super::fleet::{Expected, NodeDetail, Numbered};
-use super::{AgentLink, AsOf, Bygone, Command, HeadGone, Known, PackedBatch, Pending, Sign};
+use super::{AgentLink, AsOf, Bygone, Command, Count, HeadGone, Known, PackedBatch, Pending, Sign};
 
 /// See the module. Clones lead to the same head.
 #[derive(Clone)]
@@ -62,6 +62,11 @@ impl Head {
         request: FeedRequest,
     ) -> Result<(), HeadGone> {
         self.send(Command::Request(follower, request)).await
+    }
+
+    /// How many nodes there are, and are live.
+    pub async fn count(&self) -> Result<Count, HeadGone> {
+        self.ask(Command::Count).await
     }
 
     /// Every node, in the order they joined, without what was found on them.

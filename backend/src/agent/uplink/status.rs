@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::tell;
+use crate::error::{inform, tell};
+use crate::systemd::life;
 
 /// Different things at most that are said between two links.
 const MOST: usize = 20;
@@ -24,7 +25,8 @@ impl Status {
     pub(super) fn connected(&mut self, head: &str, id: &str) {
         self.said.clear();
         self.since = Some(Instant::now());
-        tell(format_args!("connected to {head} as {id}"));
+        inform(format_args!("connected to {head} as {id}"));
+        life::status(&format!("Reports to {head} as {id}"));
     }
 
     /// How long there has been a link.
@@ -49,6 +51,7 @@ impl Status {
     fn say(&mut self, text: String) {
         if self.said.len() < MOST && !self.said.contains(&text) {
             tell(&text);
+            life::status(&text);
             self.said.insert(text);
         }
     }

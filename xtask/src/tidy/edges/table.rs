@@ -157,7 +157,7 @@ pub(super) const MODULES: &[Module] = &[
         at: (BACKEND, "agent"),
         uses: Some(&[
             "bill", "clock", "config", "doctor", "error", "head", "metrics", "probe", "secrets",
-            "signals", "tls",
+            "signals", "systemd", "tls",
         ]),
         never: &["actix_web", "actix_ws", "actix_rt"],
         texts: &[],
@@ -284,7 +284,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "config"),
-        uses: Some(&["error", "probe", "tls"]),
+        uses: Some(&["error", "probe", "secrets", "tls"]),
         never: &[],
         texts: &[],
         because: "config knows what is set and not who acts on it",

@@ -1,0 +1,79 @@
+//! What whoever runs the program is told, on standard error: at a terminal as it is; in the journal of
+//! systemd on one line, with what it weighs before it (sd-daemon(3)). That nobody reads it ends nothing, as
+//! `eprintln` would.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::sync::OnceLock;
+
+/// What a message weighs, as syslog(3) counts: who looks for trouble in the journal need not see the rest.
+#[derive(Clone, Copy)]
+enum Weight {
+    Error = 3,
+    Warning = 4,
+    Info = 6,
+}
+
+/// The program ends for this, or does not do what it was asked for.
+pub fn fail(message: impl Display) {
+    write(Weight::Error, message);
+}
+
+/// Something is not as it should be.
+pub fn tell(message: impl Display) {
+    write(Weight::Warning, message);
+}
+
+/// Something is as it should be, and good to know afterwards.
+pub fn inform(message: impl Display) {
+    write(Weight::Info, message);
+}
+
+fn write(weight: Weight, message: impl Display) {
+    let text = if is_journal() {
+        format!("<{}>{}\n", weight as u8, one_line(&message.to_string()))
+    } else {
+        format!("headroom: {message}\n")
+    };
+    // Whole, so that nothing else gets between.
+    io::stderr().write_all(text.as_bytes()).ok();
+}
+
+/// What stands on several lines, as errors of the settings file do, without the frame around its quotations.
+fn one_line(text: &str) -> String {
+    let is_frame = |line: &str| line.chars().all(|c| matches!(c, '|' | '^' | ' ' | '\t'));
+    let lines: Vec<_> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_frame(line)).collect();
+    lines.join("; ")
+}
+
+/// Whether standard error goes to the journal: systemd says which file that is, and a shell in between may
+/// have sent it elsewhere (systemd.exec(5), `$JOURNAL_STREAM`).
+#[cfg(unix)]
+fn is_journal() -> bool {
+    static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
+    *IS_JOURNAL.get_or_init(|| {
+        let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+        let Ok(file) = rustix::fs::fstat(io::stderr()) else { return false };
+        stream == format!("{}:{}", file.st_dev, file.st_ino)
+    })
+}
+
+#[cfg(not(unix))]
+fn is_journal() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_settings_file_fits_on_one_line() {
+        let error = toml::from_str::<crate::config::Settings>("listen = \"a\"\n").unwrap_err();
+        let line = one_line(&format!("the settings file is wrong: {error}"));
+        assert!(!line.contains('\n') && !line.contains('^'), "{line}");
+        assert!(line.starts_with("the settings file is wrong: TOML parse error at line 1, column 10; 1 | listen = \"a\"; \"a\" is not an address"), "{line}");
+        assert_eq!(one_line("as it was"), "as it was");
+    }
+}
