@@ -1,5 +1,7 @@
 //! Asks a head over HTTP, as scripts do.
 
+mod agent;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ use crate::error::{Error, tell};
 use crate::here::Reached;
 use crate::table::plain;
 use crate::{secrets, tls};
+
+pub use agent::{NoSeat, Seat, seat};
 
 /// Bytes of an answer at most: ten thousand nodes.
 const MOST_BYTES: usize = 64 << 20;
@@ -312,9 +316,7 @@ impl<'a> Head<'a> {
         url: &str,
         told: Option<&serde_json::Value>,
     ) -> Result<ClientResponse, Error> {
-        let connector = Connector::new().rustls_0_23(Arc::clone(&self.tls));
-        let client = Client::builder().connector(connector).timeout(TIMEOUT).finish();
-        let mut request = client.request(method, url);
+        let mut request = self.client().request(method, url);
         if let Some(session) = &self.session {
             request = request.insert_header((COOKIE, session.clone()));
         }
@@ -323,6 +325,11 @@ impl<'a> Head<'a> {
             None => request.send().await,
         };
         sent.map_err(|error| failed(self.url, causes(&error)))
+    }
+
+    fn client(&self) -> Client {
+        let connector = Connector::new().rustls_0_23(Arc::clone(&self.tls));
+        Client::builder().connector(connector).timeout(TIMEOUT).finish()
     }
 
     async fn whole(&self, mut answer: ClientResponse) -> Result<Answer, Error> {

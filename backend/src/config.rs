@@ -12,6 +12,7 @@ mod history;
 mod manual;
 mod past;
 mod serve;
+mod setup;
 mod values;
 
 use std::env;
@@ -31,7 +32,7 @@ pub use channels::{
     Priorities, Program, Slack, Telegram, Webhook,
 };
 pub(crate) use channels::{is_topic, is_url};
-pub use dirs::DataArgs;
+pub use dirs::{DataArgs, is_root};
 pub use exports::{ExportConfig, ExportSettings, InfluxConfig, InfluxVersion, MqttConfig};
 pub use fit::{FitArgs, FitFormat, FleetArgs, HoldCommand, HoldListArgs, HoldReleaseArgs, Layout};
 pub use head_url::{HeadUrl, Token};
@@ -41,6 +42,7 @@ pub use past::{
     CheckArgs, CopyArgs, ExportArgs, ExportFormat, HistoryCommand, ImportArgs, PastArgs, StatusArgs,
 };
 pub use serve::{Config, DEFAULT_FILE, ServeArgs, Settings, Transport};
+pub use setup::{HeadSetupArgs, NodeSetupArgs, SetupArgs};
 pub use values::{Listen, PeriodMs, Size, Time};
 
 /// How much memory every node of a cluster can still give, and where the rest went.
@@ -96,6 +98,9 @@ pub enum Command {
     /// Print what harms on the nodes of a head, and say what is to be told of it.
     #[command(subcommand)]
     Alert(AlertCommand),
+    /// Set up this machine as the head of a cluster, or with --agent as one of its nodes: ask what is not
+    /// said, write the settings, start the service, and print what comes next. Can be repeated.
+    Setup(Box<SetupArgs>),
     /// Set the password of those who look at this machine's head. Signs everybody out.
     Password(PasswordArgs),
     /// Print what a shell completes commands and options with.
@@ -129,7 +134,7 @@ pub struct CreateArgs {
     /// numbers to be of one length.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub count: Option<u32>,
-    /// Print a JSON array of names, tokens and lines.
+    /// Print a JSON array of names, tokens and lines, for nodes with the package (`setup`) and without.
     #[arg(long)]
     pub json: bool,
     /// What the head is started with, if that does not stand in the environment or the file.

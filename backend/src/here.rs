@@ -102,7 +102,7 @@ fn address() -> Option<IpAddr> {
 }
 
 /// Addresses of this machine that others may reach.
-fn addresses() -> impl Iterator<Item = IpAddr> {
+pub fn addresses() -> impl Iterator<Item = IpAddr> {
     let networks = Networks::new_with_refreshed_list().ok();
     let mut all: Vec<_> = networks
         .iter()

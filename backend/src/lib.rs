@@ -21,7 +21,9 @@
 //! * [`explain`]: `headroom explain`.
 //! * [`past`]: `headroom export`, `headroom import` and `headroom history`.
 //! * [`manual`]: man pages and completions, from the declarations of flags and settings.
+//! * [`setup`]: `headroom setup`: makes this machine a head, or a node of one.
 //! * [`ask`]: asks a head over HTTP.
+//! * [`prompt`]: asks whoever sits at the terminal.
 //! * [`table`]: tables and paragraphs for the terminal.
 //! * [`doctor`]: `headroom doctor`: why a number is missing or misleads, and what helps.
 //! * [`tokens`]: who may report, and `headroom token`.
@@ -63,8 +65,10 @@ pub mod metrics;
 pub mod notify;
 pub mod past;
 pub mod probe;
+pub mod prompt;
 pub mod secrets;
 pub mod serve;
+pub mod setup;
 pub mod signals;
 pub mod systemd;
 pub mod table;

@@ -6,7 +6,7 @@ use clap::Parser as _;
 use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, fail};
-use headroom::{alerts, config, doctor, explain, fit, free, manual, past, serve, tokens, viewers};
+use headroom::{alerts, config, doctor, explain, fit, free, manual, past, serve, setup, tokens, viewers};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -34,6 +34,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Import(args) => past::import::run(args),
         Command::History(command) => past::run(command),
         Command::Alert(command) => alerts::command::run(command),
+        Command::Setup(args) => setup::run(&args),
         Command::Password(args) => viewers::command::run(args),
         Command::Completions(args) => manual::completions(&args),
         Command::Manual(args) => manual::write(&args),

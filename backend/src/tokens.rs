@@ -18,11 +18,12 @@ use shared::NodeId;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use crate::clock::WallClock;
 use crate::error::{Error, tell};
 use crate::secrets::{self, Stamp, sha256, unhex};
 use file::{Bound, Entry};
 
-pub use line::joining;
+pub use line::{joining, setting_up};
 
 /// Between two looks whether others changed the file.
 const LOOK: Duration = Duration::from_millis(250);
@@ -67,6 +68,12 @@ pub enum TokenRefusal {
     /// The machine is not said, or not as it should be. HTTP status 403.
     #[error("X-Headroom-Machine is not 64 hexadecimal digits")]
     NoMachine,
+}
+
+/// Makes tokens of the head that keeps its data in `dir`, for those of `names` that have none; each is told
+/// this once. `None` is one that has a token. Names are different.
+pub fn create_missing(dir: &Path, names: &[NodeId]) -> Result<Vec<Option<String>>, Error> {
+    file::create_missing(dir, names, WallClock::start().now_ms())
 }
 
 /// The tokens of a running head. Clones are the same ones.

@@ -24,7 +24,7 @@ use crate::secrets::{self, Stamp, hex, unhex};
 use file::Kept;
 use throttle::Throttle;
 
-pub use file::{MOST_BYTES, make, set};
+pub use file::{MOST_BYTES, check, is_set_to, make, set};
 
 /// How long a session lasts.
 pub const SESSION: Duration = Duration::from_hours(30 * 24);

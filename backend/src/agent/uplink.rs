@@ -22,6 +22,8 @@ use crate::tls;
 use connect::NoSocket;
 use status::Status;
 
+pub use discover::search;
+
 /// The first wait is up to so long, in ms, the next twice as long…
 const BASE_MS: u32 = 1000;
 /// …up to this while no head answers…
@@ -88,7 +90,7 @@ pub async fn run(
 ) {
     let UplinkConfig { place, token, machine } = config;
     let tls = Arc::new(tls::pinned(place.fingerprints()));
-    let machine = secrets::hex(&secrets::sha256(&[b"headroom machine", &*machine].concat()));
+    let machine = machine_digest(&machine);
     let caller = Caller { place, token, machine, tls };
     let mut status = Status::default();
     let mut away = Backoff::new(BASE_MS, AWAY_MS);
@@ -126,6 +128,12 @@ pub async fn run(
             () = stopped_for(stop.clone(), Duration::ZERO) => return,
         }
     }
+}
+
+/// How an agent tells its head which machine it runs on, by what tells that from others.
+#[must_use]
+pub fn machine_digest(machine: &[u8]) -> String {
+    secrets::hex(&secrets::sha256(&[b"headroom machine", machine].concat()))
 }
 
 impl Caller {

@@ -142,20 +142,32 @@ impl Place {
     }
 }
 
+impl AgentSettings {
+    /// Where these say that the head is, and how it is known.
+    pub fn place(&self) -> Result<Place, JoinError> {
+        let fingerprints = self.fingerprint.clone();
+        match &self.head {
+            Some(url) => at(url.clone(), fingerprints, self.insecure_http.unwrap_or(false)),
+            None if !self.discover.unwrap_or(false) => Err(JoinError::NoHead),
+            None if fingerprints.is_empty() => Err(JoinError::AnyHead),
+            None => Ok(Place::Near { fingerprints }),
+        }
+    }
+}
+
 impl AgentArgs {
     /// Puts flags and environment over the settings file, and that over the defaults; reads the token.
     pub fn resolve(self) -> Result<AgentConfig, Error> {
         let file = read_file(self.config.as_deref())?.agent;
         let said = self.settings;
-        let fingerprints = first(said.fingerprint, file.fingerprint);
-        let insecure_http = said.insecure_http.or(file.insecure_http).unwrap_or(false);
-        let discover = said.discover.or(file.discover).unwrap_or(false);
-        let place = match said.head.or(file.head) {
-            Some(url) => at(url, fingerprints, insecure_http)?,
-            None if !discover => return Err(JoinError::NoHead.into()),
-            None if fingerprints.is_empty() => return Err(JoinError::AnyHead.into()),
-            None => Place::Near { fingerprints },
+        let way = AgentSettings {
+            head: said.head.or(file.head),
+            fingerprint: first(said.fingerprint, file.fingerprint),
+            insecure_http: said.insecure_http.or(file.insecure_http),
+            discover: said.discover.or(file.discover),
+            ..Default::default()
         };
+        let place = way.place()?;
         let labels = first(said.label, file.label);
         if labels.len() > Label::MOST {
             return Err(JoinError::Labels(labels.len()).into());
@@ -225,7 +237,7 @@ fn first_line(file: impl Read) -> io::Result<String> {
     Ok(line)
 }
 
-fn label(text: &str) -> Result<Label, String> {
+pub(super) fn label(text: &str) -> Result<Label, String> {
     let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} lacks a '='"))?;
     let label = Label { key: key.into(), value: value.into() };
     if label.is_sound() && !value.chars().any(char::is_control) {

@@ -124,6 +124,14 @@ pub struct Settings {
     pub sys_root: Option<PathBuf>,
 }
 
+impl Settings {
+    /// What `text` says, which stands in the file at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        toml::from_str(text)
+            .map_err(|source| Error::Settings { path: path.into(), source: Box::new(source) })
+    }
+}
+
 /// What `headroom serve` runs with, once every source of settings has been heard.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -202,8 +210,13 @@ impl Config {
 impl ServeArgs {
     /// Puts flags and environment over the settings file, and that over the defaults.
     pub fn resolve(self) -> Result<Config, Error> {
-        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
         let file = read_file(self.config.as_deref())?;
+        self.over(file)
+    }
+
+    /// The same with what stands, or is to stand, in the settings file.
+    pub fn over(self, file: Settings) -> Result<Config, Error> {
+        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
         let said = self.settings;
         let listen = said.listen.or(file.listen).map_or(([127, 0, 0, 1], 8080).into(), |l| l.0);
         let insecure_http = said.insecure_http.or(file.insecure_http).unwrap_or(false);
@@ -270,8 +283,7 @@ pub(super) fn read_file(named: Option<&Path>) -> Result<Settings, Error> {
         }
         Err(source) => return Err(Error::SettingsFile { path: path.into(), source }),
     };
-    toml::from_str(&text)
-        .map_err(|source| Error::Settings { path: path.into(), source: Box::new(source) })
+    Settings::parse(&text, path)
 }
 
 #[cfg(test)]

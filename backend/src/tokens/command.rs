@@ -1,13 +1,13 @@
 //! `headroom token`: lets nodes join the head of this machine, or shuts them out.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use serde::Serialize;
 use serde_json::json;
 use shared::NodeId;
 use shared::units::span;
 
-use super::{Issued, file, joining};
+use super::{Issued, file, joining, setting_up};
 use crate::clock::WallClock;
 use crate::config::{Config, CreateArgs, ListArgs, RevokeArgs, TokenCommand};
 use crate::error::{Error, print, tell};
@@ -46,9 +46,10 @@ fn create(args: CreateArgs) -> Result<(), Error> {
     };
     let made = file::create(&config.data_dir, &names, WallClock::start().now_ms())?;
     let lines = made.iter().map(|token| joining(token, &head, fingerprint));
+    let longer = made.iter().map(|token| setting_up(token, &head, fingerprint));
     if args.json {
-        let of = |((name, token), line)| json!({ "name": name, "token": token, "line": line });
-        let all: Vec<_> = names.iter().zip(&made).zip(lines).map(of).collect();
+        let of = |(((name, token), line), setup)| json!({ "name": name, "token": token, "line": line, "setup": setup });
+        let all: Vec<_> = names.iter().zip(&made).zip(lines).zip(longer).map(of).collect();
         return print_json(&all);
     }
     match names.as_slice() {
@@ -61,8 +62,19 @@ fn create(args: CreateArgs) -> Result<(), Error> {
              to the machines that use them first"
         )),
     }
-    let text: String = lines.map(|line| line + "\n").collect();
-    print(&text)
+    let listed = |lines: &mut dyn Iterator<Item = String>| -> String {
+        lines.map(|line| line + "\n").collect()
+    };
+    let (mut lines, mut longer) = (lines, longer);
+    // Whoever takes the output apart gets the line that works everywhere, and nothing else.
+    if !io::stdout().is_terminal() {
+        return print(&listed(&mut lines));
+    }
+    print(&format!(
+        "\nWhere the package is installed, for good:\n{}\nWith the program alone, as long as it runs:\n{}",
+        listed(&mut longer),
+        listed(&mut lines)
+    ))
 }
 
 /// The names of `count` nodes, which sort as they count.

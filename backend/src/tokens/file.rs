@@ -84,6 +84,24 @@ pub(super) fn create(dir: &Path, names: &[NodeId], now_ms: u64) -> Result<Vec<St
     Ok(made)
 }
 
+/// Makes a token for each of `names` that has none, and keeps its hash. What is told of one that has a
+/// token is `None`.
+pub(super) fn create_missing(
+    dir: &Path,
+    names: &[NodeId],
+    now_ms: u64,
+) -> Result<Vec<Option<String>>, Error> {
+    let kept = read(dir).map_err(|source| Error::Kept { path: path(dir), source })?;
+    let taken: HashSet<_> = kept.iter().map(|entry| &entry.name).collect();
+    let missing: Vec<_> = names.iter().filter(|name| !taken.contains(name)).cloned().collect();
+    if missing.is_empty() {
+        // Nothing is written where nothing changes.
+        return Ok(vec![None; names.len()]);
+    }
+    let mut made = create(dir, &missing, now_ms)?.into_iter();
+    Ok(names.iter().map(|name| if taken.contains(name) { None } else { made.next() }).collect())
+}
+
 /// Takes the token of `name` away: `false` if there is none.
 pub(super) fn revoke(dir: &Path, name: &NodeId) -> Result<bool, Error> {
     // Nothing is written where nothing is kept.

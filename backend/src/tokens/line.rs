@@ -1,4 +1,4 @@
-//! The one line that lets a node join.
+//! The one line that lets a node join, with the package and without.
 
 use crate::tls::Fingerprint;
 
@@ -7,9 +7,20 @@ use crate::tls::Fingerprint;
 /// nobody else.
 #[must_use]
 pub fn joining(token: &str, head: &str, fingerprint: Option<Fingerprint>) -> String {
+    format!("echo {token} | headroom agent {}", way(head, fingerprint))
+}
+
+/// The same for a node where the package is installed: its service reports from then on, also after the
+/// node was started again.
+#[must_use]
+pub fn setting_up(token: &str, head: &str, fingerprint: Option<Fingerprint>) -> String {
+    format!("echo {token} | sudo headroom setup --agent {}", way(head, fingerprint))
+}
+
+fn way(head: &str, fingerprint: Option<Fingerprint>) -> String {
     let pin = fingerprint.map(|fingerprint| format!(" --fingerprint {fingerprint}"));
     let pin = pin.unwrap_or_default();
-    format!("echo {token} | headroom agent --head {}{pin} --token-file -", quoted(head))
+    format!("--head {}{pin} --token-file -", quoted(head))
 }
 
 /// `text` as a shell takes it for one word, whatever stands in it.
@@ -37,6 +48,8 @@ mod tests {
                 ["AB"; 32].join(":")
             )
         );
+        let longer = setting_up("hrt_00", "https://192.168.1.10:8443", Some(fingerprint));
+        assert_eq!(longer, line.replace("| headroom agent", "| sudo headroom setup --agent"));
         let line = joining("hrt_00", "http://[::1]:8080", None);
         assert_eq!(line, "echo hrt_00 | headroom agent --head 'http://[::1]:8080' --token-file -");
         assert_eq!(quoted("a'$(b).local"), r"'a'\''$(b).local'");

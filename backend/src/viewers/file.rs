@@ -82,14 +82,27 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Kept>> {
     Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
 }
 
-/// Sets the password of the head that keeps its data in `dir`. Ends all sessions.
-pub fn set(dir: &Path, password: &str) -> Result<(), Error> {
+/// Whether `password` is the one of the head that keeps its data in `dir`. Takes a while.
+pub fn is_set_to(dir: &Path, password: &str) -> Result<bool, Error> {
+    let path = path(dir);
+    let kept = read(&path).map_err(|source| Error::Kept { path, source })?;
+    Ok(kept.is_some_and(|kept| kept.is_password(password)))
+}
+
+/// Refuses what is too short to be a password, or too long.
+pub fn check(password: &str) -> Result<(), Error> {
     if password.chars().count() < LEAST {
         return Err(Error::Refused(format!("a password has at least {LEAST} characters")));
     }
     if password.len() > MOST_BYTES {
         return Err(Error::Refused(format!("a password has at most {MOST_BYTES} bytes")));
     }
+    Ok(())
+}
+
+/// Sets the password of the head that keeps its data in `dir`. Ends all sessions.
+pub fn set(dir: &Path, password: &str) -> Result<(), Error> {
+    check(password)?;
     let failed = |source| Error::Data { path: dir.into(), source };
     let hash =
         Argon2id::of(password).map_err(|error| failed(io::Error::other(error.to_string())))?;

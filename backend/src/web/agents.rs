@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use actix_http::ws::Message;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, UPGRADE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{CloseCode, CloseReason};
+use serde_json::json;
 use shared::NodeId;
 use shared::wire::{self, AgentMessage, AgentRequest, Encoding, SILENCE_MS};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::api::stopping;
+use super::api::{condition, stopping};
 use super::listen::{Afterwards, Stream};
 use super::small::{Said, Small};
 use super::socket::{Opened, broken, open, reason};
 use super::{State, error, wrong_method};
-use crate::head::{AgentLink, NotTaken};
+use crate::head::{AgentLink, AsOf, HeadGone, NotTaken};
 use crate::tokens::TokenRefusal;
 
 /// Bytes of a message at most: a batch of readings, or a sweep, with room to spare.
@@ -49,6 +50,9 @@ async fn agent(
     };
     let Opened { response, encoding, .. } = match open(&request, body, MOST_MESSAGE).await? {
         Ok(opened) => opened,
+        Err(response) if response.status() == StatusCode::UPGRADE_REQUIRED => {
+            return Ok(seat(&state, id).await);
+        }
         Err(response) => return Ok(response),
     };
     let Some(afterwards) = request.conn_data::<Afterwards>() else { return Ok(stopping()) };
@@ -80,6 +84,20 @@ async fn admit(state: &State, headers: &HeaderMap) -> Result<NodeId, HttpRespons
         TokenRefusal::NoMachine => StatusCode::FORBIDDEN,
     };
     Err(error(status, refusal.to_string()))
+}
+
+/// What an agent is told that would be let in but opens no WebSocket: which node it is, and how that stands.
+async fn seat(state: &State, id: NodeId) -> HttpResponse {
+    let word = match state.head.detail(id.clone()).await {
+        Ok(Some(AsOf { now_ms, of })) => Some(condition(&of, now_ms).0.name()),
+        Ok(None) => None,
+        Err(HeadGone) => return stopping(),
+    };
+    let message = "agents report here through a WebSocket";
+    HttpResponse::build(StatusCode::UPGRADE_REQUIRED)
+        .insert_header((UPGRADE, "websocket"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({ "error": message, "node": id, "state": word }))
 }
 
 /// How a link ended.

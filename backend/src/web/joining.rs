@@ -60,7 +60,8 @@ async fn create(
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let (url, fingerprint) = way_for_agents(&entrance, &client, host);
     let line = tokens::joining(&token, &url, fingerprint);
-    fresh(&json!({ "name": name, "line": line }))
+    let setup = tokens::setting_up(&token, &url, fingerprint);
+    fresh(&json!({ "name": name, "line": line, "setup": setup }))
 }
 
 /// How a node reaches this head: as whoever asks reached it, if that is a way for others too.

@@ -20,7 +20,8 @@ pub(super) async fn heads() -> Result<Vec<HeadUrl>, String> {
     search.unwrap_or_else(|_| Err("the search for heads failed".into()))
 }
 
-fn search() -> Result<Vec<HeadUrl>, String> {
+/// The same, for who can wait for some seconds.
+pub fn search() -> Result<Vec<HeadUrl>, String> {
     let failed = |error: mdns_sd::Error| format!("heads cannot be searched for: {error}");
     let daemon = ServiceDaemon::new().map_err(failed)?;
     let found = daemon.browse(SERVICE).map_err(failed)?;

@@ -228,7 +228,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "viewers"),
-        uses: Some(&["config", "error", "here", "secrets"]),
+        uses: Some(&["config", "error", "here", "prompt", "secrets"]),
         never: &["actix_web", "actix_ws", "TcpListener", "TcpStream"],
         texts: &["/proc", "/sys"],
         because: "viewers knows who may look, not how they come",
@@ -260,6 +260,23 @@ pub(super) const MODULES: &[Module] = &[
         never: &["actix_web", "actix_ws"],
         texts: &["/proc", "/sys/"],
         because: "systemd knows the service manager, and nobody else",
+    },
+    Module {
+        at: (BACKEND, "setup"),
+        uses: Some(&[
+            "agent", "ask", "config", "error", "here", "probe", "prompt", "secrets", "systemd",
+            "table", "tls", "tokens", "viewers",
+        ]),
+        never: &["tokio", "actix_web", "actix_ws"],
+        texts: &["/sys/class", "/sys/fs"],
+        because: "setup writes settings and secrets and starts the service, and serves nothing itself",
+    },
+    Module {
+        at: (BACKEND, "prompt"),
+        uses: Some(&["error"]),
+        never: &["std::fs", "std::net", "tokio"],
+        texts: &["/proc", "/sys"],
+        because: "prompt asks at the terminal, and knows not what for",
     },
     Module {
         at: (BACKEND, "table"),
