@@ -237,6 +237,9 @@ pub struct DoctorArgs {
     /// logs once that this way of asking is deprecated.
     #[arg(long, conflicts_with = "head")]
     pub ask_firmware: bool,
+    /// Where a head on this machine keeps its data: what is told is which disk that is.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// The node of a head that is meant.
     #[command(flatten)]
     pub of: HeadArgs,

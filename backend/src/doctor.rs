@@ -2,13 +2,15 @@
 //! Judges what was read; changes nothing.
 
 mod board;
+mod card;
 mod holders;
 mod kernel;
 mod place;
 mod print;
 mod swap;
 
-use std::io;
+use std::path::PathBuf;
+use std::{fs, io};
 
 use shared::breakdown::{Breakdown, Part};
 use shared::memory::{Available, Split};
@@ -44,7 +46,7 @@ struct Case<'a> {
 type Rule = fn(&Case<'_>) -> Option<Finding>;
 
 /// In the order in which findings of one severity are told.
-const RULES: [Rule; 26] = [
+const RULES: [Rule; 27] = [
     board::under_voltage,
     board::throttled,
     holders::hardware_corrupted,
@@ -71,6 +73,7 @@ const RULES: [Rule; 26] = [
     holders::cma,
     board::fake_numa,
     board::no_rtc,
+    card::disk_writes,
 ];
 
 /// What is missing or misleading, the worst first.
@@ -82,6 +85,13 @@ pub fn findings(evidence: &Evidence, facts: &NodeFacts, sample: &Sample) -> Vec<
         available_estimated: Available::of(sample).is_ok_and(|found| found.source.is_estimated()),
     };
     judge(&Case { evidence, facts, sample, derived: &derived })
+}
+
+/// Whether it is worth while to find out who writes to disks ([`Evidence::ask_who_wrote`]) before this is
+/// judged, if nobody asked: a card wears.
+#[must_use]
+pub fn wants_writers(evidence: &Evidence) -> bool {
+    card::wears_a_card(evidence)
 }
 
 fn judge(case: &Case<'_>) -> Vec<Finding> {
@@ -161,6 +171,9 @@ fn look(args: &DoctorArgs) -> Result<Vec<Finding>, Error> {
     let taken = Probe::open(&roots).read()?;
     taken.complaints.iter().for_each(tell);
     let mut evidence = survey::survey(&roots);
+    evidence.ask_who_wrote();
+    evidence.writes.is_asked = true;
+    evidence.writes.data_dir = data_dir(args);
     if args.ask_firmware {
         evidence.ask_firmware();
         match &evidence.throttled {
@@ -172,6 +185,21 @@ fn look(args: &DoctorArgs) -> Result<Vec<Finding>, Error> {
         }
     }
     Ok(findings(&evidence, &host::facts(&roots), &taken.sample))
+}
+
+/// Where a head on this node keeps its data, with no links on the way, if it has any.
+fn data_dir(args: &DoctorArgs) -> Option<PathBuf> {
+    match args.data.clone().resolve() {
+        // Others may not look into the directory that a service has for itself.
+        Ok(dir) if fs::symlink_metadata(&dir).is_ok() => {
+            Some(fs::canonicalize(&dir).unwrap_or(dir))
+        }
+        Ok(_) => None,
+        Err(error) => {
+            tell(error);
+            None
+        }
+    }
 }
 
 fn json(findings: &[Finding]) -> Result<String, Error> {

@@ -1,6 +1,7 @@
 //! `bench`: what Headroom costs here, measured, beside what it may cost.
 
 mod agent;
+mod card;
 mod cluster;
 mod history;
 mod many;
@@ -13,7 +14,7 @@ use crate::web::{self, page::Page};
 use program::Program;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,11 @@ pub(crate) fn of_cluster(short: bool) -> Result<bool> {
     let mut rows = Vec::new();
     cluster::measure_all(&mut rows, &binary, short, true)?;
     Ok(print(&rows))
+}
+
+/// Measures what is written to a disk; whether all of it is within its budget.
+pub(crate) fn of_card(built: Option<(PathBuf, PathBuf)>) -> Result<bool> {
+    card::soak(built)
 }
 
 /// One failed measurement does not keep the others from being made.

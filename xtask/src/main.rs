@@ -45,6 +45,10 @@ cargo xtask COMMAND
                    on disk must be there, once and in order; some eight minutes
   deb --program PATH --arch NAME --out DIR [--revision N]
                    put a program that is built for amd64, arm64 or armhf into a Debian package
+  soak card [HEADROOM SWARM]
+                   what a head with sixteen nodes and an agent have written to a disk that is theirs
+                   alone, in half an hour from just after a commit, by the device's own counters;
+                   the programs are built unless they are named; as root
   docs             write docs/fields.md and docs/memory.md from the code
   help             this text
 
@@ -78,6 +82,10 @@ fn main() -> ExitCode {
         ["soak", "hosts"] => ended(soak("hosts::")),
         ["soak", "crash"] => ended(soak("crash::")),
         ["deb", args @ ..] => ended(dist::deb(args)),
+        ["soak", "card"] => measured(bench::of_card(None)),
+        ["soak", "card", headroom, swarm] => {
+            measured(bench::of_card(Some((headroom.into(), swarm.into()))))
+        }
         ["docs"] => ended(docs::write()),
         _ => {
             eprintln!("unknown command `{}`\n\n{HELP}", args.join(" "));

@@ -67,7 +67,12 @@ pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new(name: &str) -> Result<Self> {
-        let dir = std::env::temp_dir().join(format!("headroom-{name}-{}", std::process::id()));
+        Self::below(&std::env::temp_dir(), name)
+    }
+
+    /// The same in another directory than the one for that.
+    pub(crate) fn below(parent: &Path, name: &str) -> Result<Self> {
+        let dir = parent.join(format!("headroom-{name}-{}", std::process::id()));
         files::remove_dir(&dir)?;
         files::create_dir(&dir)?;
         Ok(Self(dir))

@@ -98,7 +98,10 @@ impl Chores {
             self.survey_due = now + SURVEY_EVERY;
             let (roots, facts, sample) = (self.roots.clone(), self.facts.clone(), last.clone());
             self.work = Some(spawn_blocking(move || {
-                let evidence = survey(&roots);
+                let mut evidence = survey(&roots);
+                if doctor::wants_writers(&evidence) {
+                    evidence.ask_who_wrote();
+                }
                 let findings = doctor::findings(&evidence, &facts, &sample);
                 Done::Survey(Survey { findings, ..evidence.survey() })
             }));

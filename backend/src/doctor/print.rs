@@ -1,15 +1,17 @@
 //! Findings as text for people.
 
-use shared::survey::Finding;
+use shared::survey::{Finding, Severity};
 
+use super::card;
 use crate::table::{plain, wrapped};
 
-/// A block for each finding, or a sentence if there is none.
+/// A block for each finding, and a sentence if nothing is wrong with any number.
 pub(super) fn text(findings: &[Finding]) -> String {
-    if findings.is_empty() {
-        return "Nothing is missing or misleading on this node.\n".into();
+    let is_aside = |finding: &Finding| finding.id == card::ID && finding.severity == Severity::Note;
+    let mut blocks: Vec<String> = findings.iter().map(block).collect();
+    if findings.iter().all(is_aside) {
+        blocks.insert(0, "Nothing is missing or misleading on this node.\n".into());
     }
-    let blocks: Vec<String> = findings.iter().map(block).collect();
     blocks.join("\n")
 }
 
@@ -26,7 +28,6 @@ fn block(finding: &Finding) -> String {
 mod tests {
     use super::*;
     use crate::table::WIDTH;
-    use shared::survey::Severity;
 
     #[test]
     fn blocks_are_wrapped_and_code_is_not_broken() {
@@ -50,6 +51,18 @@ mod tests {
 
     #[test]
     fn nothing_found_is_said() {
-        assert_eq!(text(&[]), "Nothing is missing or misleading on this node.\n");
+        let nothing = "Nothing is missing or misleading on this node.\n";
+        assert_eq!(text(&[]), nothing);
+        let mut aside = Finding {
+            id: card::ID.into(),
+            severity: Severity::Note,
+            finding: "f".into(),
+            evidence: "e".into(),
+            fix: "x".into(),
+        };
+        let block = "note disk_writes\n  f\n  seen: e\n  fix:  x\n";
+        assert_eq!(text(std::slice::from_ref(&aside)), format!("{nothing}\n{block}"));
+        aside.severity = Severity::Warning;
+        assert!(text(&[aside]).starts_with("warning disk_writes\n"));
     }
 }

@@ -1,5 +1,6 @@
 //! Each rule on a small tree of files: what it says, and when it is silent.
 
+mod card;
 mod node;
 
 use std::fs;
@@ -30,6 +31,7 @@ fn a_pi_with_everything_off_has_it_all_told() {
         "psi_off",
         "memory_cgroup_off",
         "held_back",
+        "disk_writes",
         "swap_on_sd",
         "cma",
         "fake_numa",

@@ -5,6 +5,8 @@ mod board;
 mod mounts;
 mod seen;
 mod swap;
+mod writers;
+mod writes;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,8 @@ pub use board::Board;
 pub use mounts::{Mount, Tmpfs};
 pub use seen::{Content, Seen, clean, name};
 pub use swap::{Swap, Zram, Zswap};
+pub use writers::{HEADROOM, Who, Wrote};
+pub use writes::{Disk, DiskKind, Writes};
 
 /// The raw facts. A file that is not there is [`Content::Absent`], which may be telling too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +71,9 @@ pub struct Evidence {
     pub under_voltage: Option<Seen>,
     /// The firmware's `get_throttled`; only after [`Evidence::ask_firmware`].
     pub throttled: Option<Seen>,
+    /// What was written to disks since boot.
+    pub writes: Writes,
+    mounts: Vec<Mount>,
 }
 
 /// What was read, with its file, safe to print.
@@ -102,11 +109,13 @@ pub fn survey(roots: &Roots) -> Evidence {
         clocks: clocks(&roots.sys),
         under_voltage: under_voltage(&roots.sys),
         throttled: None,
+        writes: Writes::read(roots),
         release,
         swaps_file,
         swaps,
         lxcfs,
         memory_limit,
+        mounts,
     }
 }
 
@@ -139,6 +148,18 @@ impl Evidence {
     /// file is deprecated, with a stack trace, so only people may ask for it.
     pub fn ask_firmware(&mut self) {
         self.throttled = get_throttled(&self.roots.sys);
+    }
+
+    /// Looks for who wrote to disks, in the files of all processes and control groups: too much work to
+    /// be done once a minute where nothing is wrong.
+    pub fn ask_who_wrote(&mut self) {
+        self.writes.who = Some(Who::read(&self.roots));
+    }
+
+    /// The disk that holds `path`, as far as that is known.
+    #[must_use]
+    pub fn disk_of(&self, path: &Path) -> Option<String> {
+        writes::disk_of(path, &self.mounts, &self.roots.sys)
     }
 
     /// The survey, without findings.

@@ -6,9 +6,9 @@
 
 mod group;
 mod lookup;
-mod name;
+pub(super) mod name;
 mod process;
-mod walk;
+pub(super) mod walk;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -56,7 +56,7 @@ pub(super) fn measure(binary: &Path, watch: Duration) -> Result<Vec<Row>> {
 }
 
 /// The first token in a file of them.
-fn token(text: &str) -> Result<String> {
+pub(super) fn token(text: &str) -> Result<String> {
     let is_in = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
     let token: String = text
         .find("hrt_")

@@ -8,15 +8,15 @@ use crate::probe::text;
 
 /// What is known of a control group from its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(in crate::probe) struct Name {
     /// For people; never empty, and fit to be shown.
-    pub(super) shown: String,
+    pub(in crate::probe) shown: String,
     /// What it is, in a word or two.
-    pub(super) kind: &'static str,
+    pub(in crate::probe) kind: &'static str,
     /// By what its own name can be looked up.
     pub(super) id: Option<Id>,
     /// A container or a machine: what is below it is its own affair.
-    pub(super) whole: bool,
+    pub(in crate::probe) whole: bool,
 }
 
 /// Names a container or machine in the files of what manages it. Only these forms ever become part
@@ -49,7 +49,7 @@ const UNITS: [&str; 6] = ["service", "scope", "slice", "socket", "mount", "swap"
 
 /// The name of the group at `path`, which begins with `/` and is relative to the root of the groups;
 /// `None` if it is not worth telling of.
-pub(super) fn name(path: &str) -> Option<Name> {
+pub(in crate::probe) fn name(path: &str) -> Option<Name> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let Some((&last, parents)) = parts.split_last() else {
         // Only as seen from inside: the real root has no memory of its own.
@@ -79,7 +79,7 @@ fn plain(name: &str, kind: &'static str) -> Name {
 }
 
 /// `name` fit to be shown; never empty.
-pub(super) fn clean(name: &str) -> String {
+pub(in crate::probe) fn clean(name: &str) -> String {
     let cleaned = text::clean(name, MOST_NAME_CHARS);
     if cleaned.is_empty() { "?".to_owned() } else { cleaned }
 }

@@ -13,19 +13,19 @@ const MOST_DEPTH: usize = 12;
 const MOST_GROUPS: usize = 2000;
 
 /// A group to tell of.
-pub(super) struct Found {
+pub(in crate::probe) struct Found {
     /// Where its files are.
-    pub(super) dir: PathBuf,
+    pub(in crate::probe) dir: PathBuf,
     /// Its path below the root of the groups, as text.
-    pub(super) path: String,
-    pub(super) name: Name,
+    pub(in crate::probe) path: String,
+    pub(in crate::probe) name: Name,
 }
 
 /// Walks the groups below `root`, the nearest first, so that no flood of deep ones can hide them.
 /// Where none of a group's own `has_count` of memory (the controller was not handed on to them, as
 /// `systemd-udevd.service` does), it is told of itself. `links_count` says whether the number of a
 /// folder's links tells how many folders it has, as in the kernel's own (`fs/kernfs/inode.c`).
-pub(super) fn walk(
+pub(in crate::probe) fn walk(
     root: &Path,
     links_count: bool,
     has_count: impl Fn(&Path) -> bool,
