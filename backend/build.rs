@@ -1,4 +1,8 @@
-//! Embeds the built page in the program: `cargo xtask web` leaves it in `target/page`.
+//! Embeds the built page in the program: `cargo xtask web` leaves it in `target/page`. And what
+//! docs/troubleshoot.md says, as a man page says it.
+
+#[path = "build/manual.rs"]
+mod manual;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,7 +33,13 @@ fn main() -> Result<(), Box<dyn error::Error>> {
         )?;
     }
     code.push_str("];\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("page.rs"), code)?;
+    let out = env::var("OUT_DIR")?;
+    let out = Path::new(&out);
+    fs::write(out.join("page.rs"), code)?;
+
+    let document = "../docs/troubleshoot.md";
+    println!("cargo::rerun-if-changed={document}");
+    fs::write(out.join("troubleshoot.roff"), manual::roff(&fs::read_to_string(document)?))?;
     Ok(())
 }
 

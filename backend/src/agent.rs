@@ -47,6 +47,8 @@ pub struct Agent {
     pub roots: Roots,
     /// Milliseconds between two readings.
     pub period_ms: u32,
+    /// What the node is called, if not by its host name.
+    pub name: Option<String>,
     /// How the node is labelled.
     pub labels: Vec<Label>,
     /// Where its readings outlive the program, until they are on disk; `None` is nowhere.
@@ -57,6 +59,13 @@ pub struct Agent {
     pub pulse: Pulse,
 }
 
+/// What does not change of the node under `roots` that is called `name`, or by its host name.
+fn facts(roots: &Roots, name: Option<&str>) -> NodeFacts {
+    let facts = host::facts(roots);
+    let host_name = name.map_or(facts.host_name, str::to_owned);
+    NodeFacts { host_name, ..facts }
+}
+
 /// Reads the node and reports it through the newest of `links`, until there is none and no more can
 /// come. The first reading is taken at once, for nobody should look at an empty page for a period; the
 /// others fall on whole periods of the monotonic clock. One that comes late does not delay the next, and
@@ -65,7 +74,7 @@ pub struct Agent {
 /// A node that cannot be read is reported as such, and read again at the next tick.
 pub async fn run<L: Link>(mut agent: Agent, mut links: mpsc::Receiver<L>) {
     let period = Duration::from_millis(agent.period_ms.into());
-    let facts = host::facts(&agent.roots);
+    let facts = facts(&agent.roots, agent.name.as_deref());
     let mut probe = Probe::open(&agent.roots);
     let mut bill = Bill::default();
     let mut chores = Chores::new(agent.roots.clone(), facts.clone());

@@ -2,6 +2,7 @@
 
 mod agent;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +18,12 @@ use shared::forecast::Forecast;
 use shared::{NodeFacts, NodeId, Sample};
 use tokio::time::timeout;
 
+use crate::clock::unix_ms;
 use crate::config::{FleetArgs, HeadArgs, TrustArgs};
 use crate::error::{Error, tell};
 use crate::here::Reached;
 use crate::table::plain;
-use crate::{secrets, tls};
+use crate::{secrets, tls, viewers};
 
 pub use agent::{NoSeat, Seat, seat};
 
@@ -123,7 +125,7 @@ pub fn place(of: FleetArgs) -> Result<(String, TrustArgs), Error> {
         return Ok((url, trust));
     }
     let dir = data.resolve()?;
-    let Some(reached) = Reached::last(&dir) else {
+    let Some(found) = here(&dir, trust) else {
         let text = format!(
             "this needs a head, which knows the nodes and what they had; no head keeps its data in {}. \
              Name one with --head, such as --head http://127.0.0.1:8080, or start one with `headroom`",
@@ -131,8 +133,17 @@ pub fn place(of: FleetArgs) -> Result<(String, TrustArgs), Error> {
         );
         return Err(Error::Refused(text));
     };
+    Ok(found)
+}
+
+/// The address of the head that keeps its data in `dir`, if it was ever started, and how it is trusted. Who
+/// may read its secrets there need not know its password.
+#[must_use]
+pub fn here(dir: &Path, trust: TrustArgs) -> Option<(String, TrustArgs)> {
+    let reached = Reached::last(dir)?;
     let fingerprint = trust.fingerprint.or(reached.fingerprint);
-    Ok((reached.url(), TrustArgs { fingerprint, ..trust }))
+    let session = viewers::session_of_owner(dir, unix_ms());
+    Some((reached.url(), TrustArgs { fingerprint, session, ..trust }))
 }
 
 fn choose(head: &mut Head<'_>, of: &HeadArgs) -> Result<Node, Error> {
@@ -187,7 +198,8 @@ impl<'a> Head<'a> {
             return Err(Error::Refused(text));
         }
         let tls = Arc::new(tls::pinned(of.fingerprint.as_slice()));
-        let mut head = Self { url: url.trim_end_matches('/'), tls, session: None };
+        let session = of.session.as_deref().and_then(|cookie| HeaderValue::from_str(cookie).ok());
+        let mut head = Self { url: url.trim_end_matches('/'), tls, session };
         if let Some(path) = &of.password_file {
             let password = secrets::first_line(path, MOST_PASSWORD).map_err(|error| {
                 Error::Refused(format!("cannot read the password in {}: {error}", path.display()))

@@ -3,6 +3,7 @@
 mod agent;
 mod alert;
 mod alerts;
+mod backup;
 mod channels;
 mod dirs;
 mod exports;
@@ -27,11 +28,12 @@ use crate::tls::Fingerprint;
 pub use agent::{AgentArgs, AgentConfig, AgentSettings, Place, SERVICE, UplinkConfig};
 pub use alert::AlertCommand;
 pub use alerts::AlertSettings;
+pub use backup::{BackupArgs, RestoreArgs};
 pub use channels::{
     ChannelConfig, ChannelKind, ChannelSettings, ChatId, Discord, Email, EmailTls, Gotify, Ntfy,
     Priorities, Program, Slack, Telegram, Webhook,
 };
-pub(crate) use channels::{is_topic, is_url};
+pub(crate) use channels::{is_topic, is_url, schemas as channel_schemas};
 pub use dirs::{DataArgs, is_root};
 pub use exports::{ExportConfig, ExportSettings, InfluxConfig, InfluxVersion, MqttConfig};
 pub use fit::{FitArgs, FitFormat, FleetArgs, HoldCommand, HoldListArgs, HoldReleaseArgs, Layout};
@@ -101,6 +103,12 @@ pub enum Command {
     /// Set up this machine as the head of a cluster, or with --agent as one of its nodes: ask what is not
     /// said, write the settings, start the service, and print what comes next. Can be repeated.
     Setup(Box<SetupArgs>),
+    /// Copy all that a head keeps into one file, also while it runs: history, tokens, password,
+    /// certificate, incidents and settings. The file holds secrets.
+    Backup(BackupArgs),
+    /// Put back what `backup` copied, also while the head runs, which then goes on with it. What there was
+    /// is kept aside.
+    Restore(RestoreArgs),
     /// Set the password of those who look at this machine's head. Signs everybody out.
     Password(PasswordArgs),
     /// Print what a shell completes commands and options with.
@@ -124,10 +132,12 @@ pub enum TokenCommand {
 /// The options of `headroom token create`.
 #[derive(Args, Debug)]
 pub struct CreateArgs {
-    /// What the node is called here: lower-case letters, digits, '-', '_' and '.'.
-    pub name: String,
-    /// Where the node reaches this head, such as `https://192.168.1.10:8443` [default: this machine's
-    /// address].
+    /// What the node is called here: lower-case letters, digits, '-', '_' and '.'. Several get a token
+    /// each.
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Where the node reaches this head, such as `https://192.168.1.10:8443` [default: `--url`, else this
+    /// machine's address].
     #[arg(long, value_name = "URL")]
     pub head: Option<String>,
     /// Make so many, for nodes called NAME-1, NAME-2 and so on, with as many zeros as it takes for all
@@ -137,6 +147,9 @@ pub struct CreateArgs {
     /// Print a JSON array of names, tokens and lines, for nodes with the package (`setup`) and without.
     #[arg(long)]
     pub json: bool,
+    /// Print a Secret for Kubernetes in which each node's agent finds its token under the node's name.
+    #[arg(long, conflicts_with_all = ["json", "head"])]
+    pub kubernetes: bool,
     /// What the head is started with, if that does not stand in the environment or the file.
     #[command(flatten, next_help_heading = "As the head is started")]
     pub serve: ServeArgs,
@@ -271,6 +284,9 @@ pub struct TrustArgs {
     /// Sign in with the password in this file; `-` is standard input.
     #[arg(long, env = "HEADROOM_PASSWORD_FILE", value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+    /// A session, as a cookie, with which no password is needed.
+    #[arg(skip)]
+    pub session: Option<String>,
 }
 
 /// Refuses variables named `HEADROOM_…` that are no settings: a misspelt one would do nothing.

@@ -45,36 +45,43 @@ struct Case<'a> {
 
 type Rule = fn(&Case<'_>) -> Option<Finding>;
 
-/// In the order in which findings of one severity are told.
-const RULES: [Rule; 27] = [
-    board::under_voltage,
-    board::throttled,
-    holders::hardware_corrupted,
-    holders::oom_kills,
-    place::lxcfs,
-    place::container_limit,
-    kernel::available_missing,
-    kernel::available_estimated,
-    kernel::available_zero,
-    kernel::psi_off,
-    kernel::psi_denied,
-    kernel::memory_cgroup_off,
-    holders::zfs_arc,
-    place::balloon,
-    holders::huge_pages_unused,
-    holders::tmpfs,
-    holders::residual,
-    holders::held_back,
-    swap::zswap_before_zram,
-    swap::zswap_in_ram,
-    swap::zram_promise,
-    swap::zram_not_swap,
-    swap::swap_on_sd,
-    holders::cma,
-    board::fake_numa,
-    board::no_rtc,
-    card::disk_writes,
+/// What each may find, in the order in which findings of one severity are told.
+const RULES: [(&str, Rule); 27] = [
+    ("under_voltage", board::under_voltage),
+    ("throttled", board::throttled),
+    ("hardware_corrupted", holders::hardware_corrupted),
+    ("oom_kills", holders::oom_kills),
+    ("lxcfs", place::lxcfs),
+    ("container_limit", place::container_limit),
+    ("available_missing", kernel::available_missing),
+    ("available_estimated", kernel::available_estimated),
+    ("available_zero", kernel::available_zero),
+    ("psi_off", kernel::psi_off),
+    ("psi_denied", kernel::psi_denied),
+    ("memory_cgroup_off", kernel::memory_cgroup_off),
+    ("zfs_arc", holders::zfs_arc),
+    ("balloon", place::balloon),
+    ("huge_pages_unused", holders::huge_pages_unused),
+    ("tmpfs", holders::tmpfs),
+    ("residual", holders::residual),
+    ("held_back", holders::held_back),
+    ("zswap_before_zram", swap::zswap_before_zram),
+    ("zswap_in_ram", swap::zswap_in_ram),
+    ("zram_promise", swap::zram_promise),
+    ("zram_not_swap", swap::zram_not_swap),
+    ("swap_on_sd", swap::swap_on_sd),
+    ("cma", holders::cma),
+    ("fake_numa", board::fake_numa),
+    ("no_rtc", board::no_rtc),
+    ("disk_writes", card::disk_writes),
 ];
+
+/// Names of all that the doctor may find on a node, each with a paragraph in docs/troubleshoot.md. The head
+/// has some of its own.
+#[must_use]
+pub fn names() -> [&'static str; RULES.len()] {
+    RULES.map(|(name, _)| name)
+}
 
 /// What is missing or misleading, the worst first.
 #[must_use]
@@ -95,7 +102,12 @@ pub fn wants_writers(evidence: &Evidence) -> bool {
 }
 
 fn judge(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings: Vec<_> = RULES.iter().filter_map(|rule| rule(case)).collect();
+    let found = |(name, rule): &(&str, Rule)| {
+        let found = rule(case)?;
+        debug_assert_eq!(found.id, *name, "a rule finds what it is listed for");
+        Some(found)
+    };
+    let mut findings: Vec<_> = RULES.iter().filter_map(found).collect();
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
@@ -156,13 +168,20 @@ fn finding(
     Finding { id: id.into(), severity, finding, evidence, fix }
 }
 
+/// Where there is more about each finding.
+const MORE: &str = "\nMore about each: `man headroom-troubleshoot`, or docs/troubleshoot.md.\n";
+
 /// Looks once and prints. That something was found is no error.
 pub fn run(args: &DoctorArgs) -> Result<(), Error> {
     let findings = match &args.of.head {
         Some(head) => ask::of_node(head, &args.of, "doctor")?,
         None => look(args)?,
     };
-    let text = if args.json { json(&findings)? } else { print::text(&findings) };
+    let text = match (args.json, findings.is_empty()) {
+        (true, _) => json(&findings)?,
+        (false, true) => print::text(&findings),
+        (false, false) => print::text(&findings) + MORE,
+    };
     error::print(&text)
 }
 

@@ -1,6 +1,7 @@
 //! Why a command ended, and with which exit code.
 
 mod join;
+mod seldom;
 mod telling;
 
 use std::error::Error as _;
@@ -13,6 +14,7 @@ use crate::history::StoreError;
 use crate::probe::ProbeError;
 
 pub use join::JoinError;
+pub use seldom::Seldom;
 pub use telling::{fail, inform, tell};
 
 /// Why a command ended. Messages name the subject and what to do; the cause is in the source.
@@ -74,6 +76,18 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         source: io::Error,
+    },
+    /// A file of this program's own was written by a newer one.
+    #[error(
+        "{} is of version {version}, which a newer Headroom wrote and this one ({}) does not know; it is left \
+         as it is: install the newer one again, or restore a backup from before",
+        .path.display(), env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        version: u32,
     },
     /// What was asked for cannot be, and the message says why.
     #[error("{0}")]
@@ -196,6 +210,7 @@ impl Error {
             | Self::Certificate { .. }
             | Self::Data { .. }
             | Self::Kept { .. }
+            | Self::Newer { .. }
             | Self::History(_)
             | Self::NoHistory(_)
             | Self::InUse { .. }

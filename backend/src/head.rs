@@ -63,6 +63,7 @@ pub use keeping::{Known, Pending};
 use links::Links;
 pub use links::{AgentLink, NotTaken};
 use news::Outlook;
+pub use node::FINDINGS;
 use report::Report;
 pub use sign::{Shown, Sign};
 pub use story::found_in;
@@ -74,6 +75,9 @@ const QUEUE: usize = 1024;
 const GATHER_MS: u64 = 100;
 /// A delta is sent at least this often, in ms, even if it is empty: silence means a broken link.
 const HEARTBEAT_MS: u64 = 1000;
+
+/// Between two words about agents that are no nodes and are turned away, in ms.
+const TURNED_AWAY_EVERY_MS: u64 = 60_000;
 
 /// The head has ended, or serves this agent no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -149,6 +153,8 @@ struct State {
     /// What was added to the clock that the head was given, in ms, as the machine's clock was set.
     added_ms: i64,
     pressed: Arc<Notify>,
+    /// When it was told last that somebody was turned away who is no node, in ms.
+    turned_away_ms: u64,
     /// Whether it was said since the last commit that room is short.
     is_pressed: bool,
 }
@@ -218,7 +224,7 @@ impl State {
                     self.links.refuse(link, &refusal);
                 }
             }
-            Command::Refused(id, why) => self.fleet.refused(&id, why, now_ms),
+            Command::Refused(id, why) => self.turned_away(Some(&id), &why, now_ms),
             Command::ClockSet(by_ms) => {
                 self.added_ms += by_ms;
                 self.fleet.shift(by_ms);
@@ -315,16 +321,30 @@ impl State {
                 self.links.welcome(link, welcome, durable);
             }
             Err(refusal) => {
-                tell(format_args!("an agent was refused: {refusal}"));
-                if let Some(id) = refusal.node() {
-                    self.fleet.tell_refused(id, &refusal.to_string(), now_ms);
-                }
+                self.turned_away(refusal.node(), &refusal.to_string(), now_ms);
                 self.links.refuse(link, &refusal);
                 self.fleet.leave(link, false, now_ms);
             }
         }
         if self.fleet.is_pressed() && !std::mem::replace(&mut self.is_pressed, true) {
             self.pressed.notify_one();
+        }
+    }
+
+    /// An agent was turned away, which is told once for each reason, however often it comes back; of one
+    /// that is no node, once a minute at most.
+    fn turned_away(&mut self, id: Option<&NodeId>, why: &str, now_ms: u64) {
+        let is_news = if let Some(id) = id.filter(|id| self.fleet.number_of(id).is_some()) {
+            self.fleet.refused(id, why.to_owned(), now_ms)
+        } else {
+            let is_due = now_ms.abs_diff(self.turned_away_ms) >= TURNED_AWAY_EVERY_MS;
+            if is_due {
+                self.turned_away_ms = now_ms;
+            }
+            is_due
+        };
+        if is_news {
+            tell(format_args!("an agent was refused: {why}"));
         }
     }
 

@@ -31,6 +31,8 @@
 //! * [`tls`]: certificates, and who trusts them.
 //! * [`secrets`]: random bytes, digests, and files that nobody else may read.
 //! * [`here`]: what this machine is called, and where it is reached.
+//! * [`data`]: what a head keeps in its data directory.
+//! * [`backup`]: `headroom backup` and `headroom restore`.
 //! * [`serve`]: puts agent, head and web together until a signal ends them.
 //! * [`bill`]: what this program itself costs.
 //! * [`signals`]: what ends the program.
@@ -45,9 +47,11 @@ pub mod agent;
 pub mod alerts;
 pub mod announce;
 pub mod ask;
+pub mod backup;
 pub mod bill;
 pub mod clock;
 pub mod config;
+pub mod data;
 pub mod doctor;
 pub mod error;
 pub mod explain;

@@ -6,7 +6,9 @@ use clap::Parser as _;
 use headroom::agent::command as agent;
 use headroom::config::{Cli, Command};
 use headroom::error::{Error, fail};
-use headroom::{alerts, config, doctor, explain, fit, free, manual, past, serve, setup, tokens, viewers};
+use headroom::{
+    alerts, backup, config, doctor, explain, fit, free, manual, past, serve, setup, tokens, viewers,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -34,6 +36,8 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Import(args) => past::import::run(args),
         Command::History(command) => past::run(command),
         Command::Alert(command) => alerts::command::run(command),
+        Command::Backup(args) => backup::make(args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Setup(args) => setup::run(&args),
         Command::Password(args) => viewers::command::run(args),
         Command::Completions(args) => manual::completions(&args),

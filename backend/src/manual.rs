@@ -2,7 +2,9 @@
 //! as man pages tell them, from their own declarations.
 
 mod command;
+mod settings;
 mod text;
+mod troubleshoot;
 mod words;
 
 use std::env;
@@ -42,7 +44,10 @@ pub fn write(args: &ManualArgs) -> Result<(), Error> {
 #[must_use]
 pub fn pages() -> Vec<Page> {
     let date = date();
-    command::pages(&commands(), &date)
+    let mut pages = command::pages(&commands(), &date);
+    pages.push(settings::page(&date));
+    pages.push(troubleshoot::page(&date));
+    pages
 }
 
 /// The command line as people are told of it: without commands that are hidden, and without `help`, which

@@ -29,7 +29,7 @@ use tokio::sync::{Mutex as Turn, Notify, mpsc, oneshot, watch};
 
 use crate::clock::unix_ms;
 use crate::config::ChannelConfig;
-use crate::error::{Error, tell};
+use crate::error::{Error, Seldom, tell};
 use crate::secrets;
 
 use outbox::{Entry, Outbox};
@@ -73,6 +73,8 @@ struct Desk {
     tests: mpsc::Sender<Test>,
     incoming: Mutex<Option<mpsc::Receiver<Test>>>,
     stop: watch::Sender<bool>,
+    /// That what waits cannot be kept.
+    unkept: Seldom,
 }
 
 /// A channel, and how it fares.
@@ -117,6 +119,7 @@ impl Notifier {
             tests,
             incoming: Mutex::new(Some(incoming)),
             stop: watch::Sender::new(false),
+            unkept: Seldom::new(),
         }))))
     }
 
@@ -233,7 +236,7 @@ impl Desk {
         let result = tokio::task::spawn_blocking(move || secrets::write(&file, &bytes)).await;
         match result {
             Ok(Ok(())) => *written = change,
-            Ok(Err(error)) => tell(format_args!(
+            Ok(Err(error)) => self.unkept.tell(format_args!(
                 "cannot keep what is to be told in {}: {error}; if this program ends now, it is told \
                  not at all or again",
                 path.display()

@@ -14,8 +14,14 @@ pub mod import;
 mod kept;
 mod source;
 
-use crate::config::HistoryCommand;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::config::{HistoryCommand, TrustArgs};
 use crate::error::Error;
+use crate::history::Record;
+
+pub(crate) use bar::Bar;
 
 /// Does what is asked, and prints.
 pub fn run(command: HistoryCommand) -> Result<(), Error> {
@@ -24,4 +30,13 @@ pub fn run(command: HistoryCommand) -> Result<(), Error> {
         HistoryCommand::Copy(args) => kept::copy(args),
         HistoryCommand::Status(args) => kept::status(args),
     }
+}
+
+/// Passes on every record of the history in `dir`, as it is at one moment, and how many bytes that was so
+/// far; if a head is running on it, that is asked.
+pub fn records(
+    dir: &Path,
+    each: &mut dyn FnMut(Record, u64) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    source::Source::at(dir, TrustArgs::default(), source::open)?.records(each)
 }

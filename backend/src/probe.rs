@@ -13,8 +13,9 @@ pub mod survey;
 pub(crate) mod text;
 pub mod usage;
 
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use shared::field::Source;
 use shared::{Field, Sample};
@@ -34,6 +35,25 @@ pub struct Roots {
 }
 
 impl Roots {
+    /// Whether the kernel's own files are read by another path than `/proc`: by a program in a container
+    /// that looks at the machine around it. What holds for the program does not hold there.
+    pub(crate) fn are_around(&self) -> bool {
+        self.proc != Path::new("/proc")
+            && File::open(&self.proc).is_ok_and(|dir| files::is_made_by_the_kernel(&dir))
+    }
+
+    /// The process whose files tell of the machine: this one, or the first of the machine around.
+    fn witness(&self) -> PathBuf {
+        self.proc.join(if self.are_around() { "1" } else { "self" })
+    }
+
+    /// The device tree (`Documentation/devicetree/usage-model.rst`). In proc it is a link to an absolute
+    /// path, which leads elsewhere, or nowhere, where another tree stands for `/sys`.
+    fn device_tree(&self) -> PathBuf {
+        let in_sys = self.sys.join("firmware/devicetree/base");
+        if self.are_around() && in_sys.is_dir() { in_sys } else { self.proc.join("device-tree") }
+    }
+
     /// The file that `source` is.
     fn file(&self, source: Source) -> PathBuf {
         self.proc.join(source.path().trim_start_matches("/proc/"))

@@ -167,8 +167,32 @@ fn give_to_owner(_file: &File, _dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes whoever owns `dir` the owner of what is at `path` too, if this is root.
+pub fn give(path: &Path, dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if rustix::process::geteuid().is_root() {
+        use std::os::unix::fs::{MetadataExt as _, lchown};
+
+        let dir = fs::metadata(dir)?;
+        lchown(path, Some(dir.uid()), Some(dir.gid()))?;
+    }
+    Ok(())
+}
+
+/// The version of a file of JSON that begins with `bytes`: 1 if it does not say another one first.
+#[must_use]
+pub fn version(bytes: &[u8]) -> u32 {
+    let text = String::from_utf8_lossy(bytes);
+    let said = || {
+        let rest = text.trim_start().strip_prefix('{')?.trim_start().strip_prefix("\"version\"")?;
+        let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    said().unwrap_or(1)
+}
+
 /// Makes a directory that only its owner may enter. One that is there is left as it is.
-fn make_dir(dir: &Path) -> io::Result<()> {
+pub fn make_dir(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

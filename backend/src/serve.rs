@@ -3,9 +3,10 @@
 mod entrance;
 mod watched;
 
-use std::io;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Duration;
+use std::{env, io};
 
 use actix_web::rt;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +17,7 @@ use crate::alerts::{Alerts, Means};
 use crate::announce::Announcement;
 use crate::clock::{WallClock, unix_ms};
 use crate::config::Config;
+use crate::data::{self, Holder};
 use crate::error::{Error, tell};
 use crate::exports::Exports;
 use crate::head::Head;
@@ -42,15 +44,28 @@ const LAST_COMMIT: Duration = Duration::from_secs(20);
 /// How long what was just seen of harm may take to be written.
 const LAST_LOOK: Duration = Duration::from_secs(3);
 
-/// Serves until SIGINT or SIGTERM. Prints the address once it can be opened.
+/// Between two looks whether another state of the head waits to be restored.
+const RESTORE: Duration = Duration::from_millis(500);
+
+/// Serves until SIGINT or SIGTERM. Prints the address once it can be opened. When a backup is restored it
+/// ends as on a signal, and then begins anew in the same process.
 pub fn run(config: &Config) -> Result<(), Error> {
+    if serve(config)? { Err(begin_anew()) } else { Ok(()) }
+}
+
+/// Whether to begin anew then.
+fn serve(config: &Config) -> Result<bool, Error> {
     let address = config.listen;
     let listener = web::bind(address, config.viewer_timeout)
         .map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
     // What cannot be read now is more likely a wrong flag than a passing trouble.
     Probe::open(&config.roots).read()?;
+    data::enter(&config.data_dir)?;
+    let holder = Holder::of(&config.data_dir);
     let entrance = entrance::open(config, address)?;
+    // A head that keeps anything has a directory now.
+    let _holder = holder.or_of(&config.data_dir);
     let tokens = Tokens::open(&config.data_dir)?;
     let viewers = Viewers::open(&config.data_dir)?;
     let alerts = Alerts::open(&config.data_dir, config.alerts.clone())?;
@@ -63,12 +78,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
         let (head, task) = head::new(plan, move || clock.now_ms());
         rt::spawn(task);
         // The head is not gone while it is being started.
-        if let Ok(link) = head.connect(None).await {
+        if config.own_node
+            && let Ok(link) = head.connect(None).await
+        {
             let (links, incoming) = mpsc::channel(1);
             links.try_send(link).ok();
             let agent = Agent {
                 roots: config.roots.clone(),
                 period_ms: config.period_ms,
+                name: config.node_name.clone(),
                 labels: Vec::new(),
                 journal: journal(config),
                 shows: None,
@@ -114,13 +132,17 @@ pub fn run(config: &Config) -> Result<(), Error> {
         rt::spawn(watched::show(head.clone(), alive));
         let (stop_keeping, stops) = oneshot::channel();
         let keeping = keeper.map(|keeper| rt::spawn(keeper.run(stops)));
-        tokio::select! {
+        let restores = tokio::select! {
             ended = serving => {
-                return ended.map_err(io::Error::other).flatten().map_err(Error::Server);
+                ended.map_err(io::Error::other).flatten().map_err(Error::Server)?;
+                return Ok(false);
             }
-            () = stop => {}
+            () = stop => false,
+            () = restore_waits(config) => true,
+        };
+        if !restores {
+            life::stopping();
         }
-        life::stopping();
         drop(announced);
         stop_keeping.send(()).ok();
         if let Some(keeping) = keeping
@@ -135,8 +157,37 @@ pub fn run(config: &Config) -> Result<(), Error> {
         rt::time::timeout(LAST_LOOK, watching).await.ok();
         telling.stop(LAST_MESSAGE).await;
         handle.stop(true).await;
-        Ok(())
+        Ok(restores)
     })
+}
+
+/// Ends when another state of the head waits for it.
+async fn restore_waits(config: &Config) {
+    while !data::is_waiting(&config.data_dir) {
+        rt::time::sleep(RESTORE).await;
+    }
+    tell("a backup is restored: the head begins anew");
+}
+
+/// Starts this program again in the same process, as it was started. An error is that it cannot be.
+fn begin_anew() -> Error {
+    let mut args = env::args_os();
+    let name = args.next().unwrap_or_default();
+    // One that was replaced while it ran has no path any more.
+    let program = env::current_exe().ok().filter(|path| path.exists());
+    let mut same = Command::new(program.unwrap_or_else(|| "/proc/self/exe".into()));
+    same.args(args);
+    #[cfg(unix)]
+    let failed = {
+        use std::os::unix::process::CommandExt as _;
+        same.arg0(name).exec()
+    };
+    #[cfg(not(unix))]
+    let failed = {
+        drop((same, name));
+        io::Error::from(io::ErrorKind::Unsupported)
+    };
+    Error::Server(failed)
 }
 
 /// Where this machine's readings outlive the program, until they are on disk.

@@ -26,6 +26,11 @@ use crate::{prompt, secrets};
 
 /// Does what is asked, and prints what came of it.
 pub fn run(args: &SetupArgs) -> Result<(), Error> {
+    if let Some(flag) = args.stray() {
+        return Err(Error::Refused(format!(
+            "{flag} is about a node, which is set up with --agent"
+        )));
+    }
     if args.agent { agent::run(args) } else { head::run(args) }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod command;
 mod file;
+mod kubernetes;
 mod line;
 
 use std::collections::HashMap;
@@ -19,16 +20,21 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::clock::WallClock;
+use crate::data;
 use crate::error::{Error, tell};
 use crate::secrets::{self, Stamp, sha256, unhex};
-use file::{Bound, Entry};
+use file::{Bound, Entry, Used};
 
 pub use line::{joining, setting_up};
 
 /// Between two looks whether others changed the file.
 const LOOK: Duration = Duration::from_millis(250);
 /// Between two complaints about it.
-const COMPLAIN: Duration = Duration::from_mins(1);
+const COMPLAIN: Duration = Duration::from_hours(1);
+
+/// Between two writings of which agents use tokens: whole clusters are upgraded at once, and an agent may
+/// say something else each time.
+const AGENTS: Duration = Duration::from_mins(1);
 
 /// A token, without what is secret about it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -39,6 +45,8 @@ pub struct Issued {
     pub created_ms: u64,
     /// When a machine used it first, in ms since 1970.
     pub bound_ms: Option<u64>,
+    /// The version of the agent that used it last, if it said so.
+    pub agent: Option<String>,
 }
 
 impl From<&Entry> for Issued {
@@ -47,6 +55,7 @@ impl From<&Entry> for Issued {
             name: entry.name.clone(),
             created_ms: entry.created_ms,
             bound_ms: entry.bound.as_ref().map(|bound| bound.at_ms),
+            agent: entry.agent.clone(),
         }
     }
 }
@@ -68,6 +77,21 @@ pub enum TokenRefusal {
     /// The machine is not said, or not as it should be. HTTP status 403.
     #[error("X-Headroom-Machine is not 64 hexadecimal digits")]
     NoMachine,
+}
+
+/// Letters of a version at most.
+const MOST_VERSION: usize = 32;
+
+/// Whether it looks like a version, such as `0.1.0` or `1.0.0-rc.2+g12ab`: agents may say anything.
+fn is_version(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-+".contains(c);
+    (1..=MOST_VERSION).contains(&text.len()) && text.chars().all(allowed)
+}
+
+impl Known {
+    fn is_agent_due(&self) -> bool {
+        self.agents_changed && self.agents_saved.is_none_or(|at| at.elapsed() >= AGENTS)
+    }
 }
 
 /// Makes tokens of the head that keeps its data in `dir`, for those of `names` that have none; each is told
@@ -94,6 +118,10 @@ struct Known {
     stamp: Option<Stamp>,
     /// Tokens that were bound since, by their hashes.
     unsaved: Vec<[u8; 32]>,
+    /// Whether some were used by agents of other versions since.
+    agents_changed: bool,
+    /// When it was written last which those are.
+    agents_saved: Option<Instant>,
     complained: Option<Instant>,
 }
 
@@ -105,28 +133,48 @@ impl Tokens {
             known: Mutex::default(),
             issued: watch::Sender::new(Vec::new()),
         };
-        shared.reload().map_err(|source| Error::Kept { path: file::path(dir), source })?;
+        shared.reload().map_err(|source| data::unusable(&file::path(dir), source))?;
         Ok(Self(Arc::new(shared)))
     }
 
     /// Lets an agent in that shows `token` and says that it runs on `machine` (64 hexadecimal digits):
-    /// which node it is. The first machine to use a token is the only one that may from then on.
-    pub fn admit(&self, token: &str, machine: &str, now_ms: u64) -> Result<NodeId, TokenRefusal> {
+    /// which node it is. The first machine to use a token is the only one that may from then on. `agent` is
+    /// the version that it says it is of.
+    pub fn admit(
+        &self,
+        token: &str,
+        machine: &str,
+        agent: Option<&str>,
+        now_ms: u64,
+    ) -> Result<NodeId, TokenRefusal> {
         let hash = sha256(token.as_bytes());
         let machine: [u8; 32] = unhex(machine).ok_or(TokenRefusal::NoMachine)?;
         let mut known = self.0.known();
         let entry = known.entries.get_mut(&hash).ok_or(TokenRefusal::Unknown)?;
         let name = entry.name.clone();
-        match &entry.bound {
-            Some(bound) if secrets::same(&bound.machine, &machine) => return Ok(name),
+        let is_bound = match &entry.bound {
+            Some(bound) if secrets::same(&bound.machine, &machine) => true,
             Some(_) => return Err(TokenRefusal::OtherMachine(name)),
-            None => entry.bound = Some(Bound { machine, at_ms: now_ms }),
+            None => false,
+        };
+        let agent = agent.filter(|version| is_version(version)).map(str::to_owned);
+        let is_same_agent = agent.is_none() || entry.agent == agent;
+        if is_bound && is_same_agent {
+            return Ok(name);
         }
-        known.unsaved.push(hash);
+        let bound = entry.bound.get_or_insert(Bound { machine, at_ms: now_ms });
+        let bound_ms = Some(bound.at_ms);
+        entry.agent = agent.or(entry.agent.take());
+        let agent = entry.agent.clone();
+        if !is_bound {
+            known.unsaved.push(hash);
+        }
+        known.agents_changed |= !is_same_agent;
         drop(known);
         self.0.issued.send_if_modified(|issued| {
             if let Ok(place) = issued.binary_search_by(|one| one.name.cmp(&name)) {
-                issued[place].bound_ms = Some(now_ms);
+                issued[place].bound_ms = bound_ms;
+                issued[place].agent = agent;
             }
             // Nobody waits for it, and a thousand nodes may come within a second.
             false
@@ -172,11 +220,11 @@ impl Tokens {
             tokio::time::sleep(LOOK).await;
             let (stamp, is_unsaved) = {
                 let known = self.0.known();
-                (known.stamp, !known.unsaved.is_empty())
+                (known.stamp, !known.unsaved.is_empty() || known.is_agent_due())
             };
             if is_unsaved || secrets::stamp(&file::path(&self.0.dir)) != stamp {
                 let keep = |shared: &Shared| {
-                    shared.save_bindings();
+                    shared.save_used();
                     shared.reload_or_tell();
                     Ok(())
                 };
@@ -222,6 +270,11 @@ impl Shared {
                 _ => false,
             }
         });
+        // What agents said is known better here.
+        for (hash, entry) in &mut entries {
+            let said = known.entries.get(hash).and_then(|entry| entry.agent.clone());
+            entry.agent = said.or(entry.agent.take());
+        }
         known.entries = entries;
         known.unsaved = unsaved;
         known.stamp = stamp;
@@ -231,21 +284,27 @@ impl Shared {
 
     /// A file that cannot be read shuts nobody out, and lets nobody in.
     fn reload_or_tell(&self) {
-        if let Err(source) = self.reload() {
-            self.complain(&Error::Kept { path: file::path(&self.dir), source });
+        match self.reload() {
+            Ok(()) => self.known().complained = None,
+            Err(source) => self.complain(&data::unusable(&file::path(&self.dir), source)),
         }
     }
 
-    fn save_bindings(&self) {
-        let bound: HashMap<_, _> = {
-            let known = self.known();
-            let of = |hash: &[u8; 32]| Some((*hash, known.entries.get(hash)?.bound.clone()?));
-            known.unsaved.iter().filter_map(of).collect()
+    fn save_used(&self) {
+        let used: HashMap<_, _> = {
+            let mut known = self.known();
+            if known.is_agent_due() {
+                known.agents_changed = false;
+                known.agents_saved = Some(Instant::now());
+            } else if known.unsaved.is_empty() {
+                return;
+            }
+            let of = |(hash, Entry { bound, agent, .. }): (&[u8; 32], &Entry)| {
+                (*hash, Used { bound: bound.clone(), agent: agent.clone() })
+            };
+            known.entries.iter().map(of).collect()
         };
-        if bound.is_empty() {
-            return;
-        }
-        if let Err(error) = file::bind(&self.dir, bound) {
+        if let Err(error) = file::keep_used(&self.dir, used) {
             self.complain(&error);
         }
     }
@@ -264,6 +323,7 @@ impl Shared {
         let mut known = self.known();
         if known.complained.is_none_or(|at| at.elapsed() > COMPLAIN) {
             known.complained = Some(Instant::now());
+            drop(known);
             tell(error.chain());
         }
     }

@@ -19,6 +19,7 @@ use ring::hmac;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 
+use crate::data;
 use crate::error::{Error, tell};
 use crate::secrets::{self, Stamp, hex, unhex};
 use file::Kept;
@@ -26,6 +27,10 @@ use throttle::Throttle;
 
 pub use file::{MOST_BYTES, check, is_set_to, make, set};
 
+/// The cookie that a session is kept in.
+pub const COOKIE_NAME: &str = "headroom_session";
+/// How long a session of [`session_of_owner`] lasts, in s: as long as a long answer takes.
+const OWNER_S: u64 = 3600;
 /// How long a session lasts.
 pub const SESSION: Duration = Duration::from_hours(30 * 24);
 /// Between two looks whether the file was changed.
@@ -87,7 +92,7 @@ impl Viewers {
             comparing: Semaphore::new(1),
             waiting: AtomicUsize::new(0),
         };
-        shared.reload().map_err(|source| Error::Kept { path: file::path(dir), source })?;
+        shared.reload().map_err(|source| data::unusable(&file::path(dir), source))?;
         Ok(Self(Arc::new(shared)))
     }
 
@@ -117,9 +122,7 @@ impl Viewers {
             return Err(NotSignedIn::WrongPassword);
         }
         lock(&self.0.throttle).succeed(from);
-        let ends_s = now_ms / 1000 + SESSION.as_secs();
-        let tag = hmac::sign(&key(&kept), signed(ends_s).as_bytes());
-        Ok(format!("{ends_s}.{}", hex(tag.as_ref())))
+        Ok(session(&kept, now_ms / 1000 + SESSION.as_secs()))
     }
 
     /// Whether whoever shows `password` with a request may read. It is compared once, and known again until
@@ -198,9 +201,22 @@ impl Shared {
     /// A file that cannot be read changes nothing. It is said once, as it is not read again.
     fn reload_or_tell(&self) {
         if let Err(source) = self.reload() {
-            tell(Error::Kept { path: self.path.clone(), source }.chain());
+            tell(data::unusable(&self.path, source).chain());
         }
     }
+}
+
+/// A session, as a cookie, with the head that keeps its data in `dir`, for whoever may read the key that
+/// sessions are signed with: they could as well set another password. `None` if there is no password.
+#[must_use]
+pub fn session_of_owner(dir: &Path, now_ms: u64) -> Option<String> {
+    let kept = file::read(&file::path(dir)).ok()??;
+    Some(format!("{COOKIE_NAME}={}", session(&kept, now_ms / 1000 + OWNER_S)))
+}
+
+fn session(kept: &Kept, ends_s: u64) -> String {
+    let tag = hmac::sign(&key(kept), signed(ends_s).as_bytes());
+    format!("{ends_s}.{}", hex(tag.as_ref()))
 }
 
 fn key(kept: &Kept) -> hmac::Key {

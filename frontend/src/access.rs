@@ -81,6 +81,15 @@ pub struct Request {
 /// What the head answered: bytes, or its status, 0 if there is no answer, and why not in a sentence.
 pub type Answer = Result<Vec<u8>, (u16, String)>;
 
+/// What to run on a node so that it joins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Where the package is installed.
+    pub setup: String,
+    /// With the program alone.
+    pub agent: String,
+}
+
 /// What came of it. Errors are sentences for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -90,8 +99,8 @@ pub enum Reply {
     SignedIn(Result<(), String>),
     /// To [`Call::Tokens`].
     Tokens(Result<Vec<Token>, String>),
-    /// To [`Call::Create`]: the line to run on the node.
-    Created(Result<String, String>),
+    /// To [`Call::Create`].
+    Created(Result<Lines, String>),
     /// To [`Call::Revoke`].
     Revoked(Result<(), String>),
     /// To [`Call::Tell`].

@@ -6,7 +6,10 @@
 //!
 //! * Kinds of messages are only appended. A reader skips a kind it does not know.
 //! * Fields are only appended, and only to the end of a message itself, never to a type inside a
-//!   list. A reader skips what trails.
+//!   list, and they have a default. A reader skips what trails, and takes the default of what an
+//!   older version does not say.
+//! * What is of several kinds inside a message (a severity, why a black box came) stays as it is:
+//!   nobody can skip that.
 //! * [`Sample`] carries a presence mask, so the field table may grow at its end.
 
 mod agent;

@@ -2,7 +2,7 @@
 
 use crate::process::{self, cargo};
 use crate::step::Steps;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{TARGET, Target, Toolchain};
 use std::process::ExitCode;
 
 const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
@@ -14,10 +14,15 @@ pub(crate) fn check() -> ExitCode {
         let mut clippy = cargo("clippy");
         process::run(clippy.args(["--workspace", "--all-targets"]).args(DENY_WARNINGS))
     });
-    if let Some(toolchain) = steps.run("compiler for the page", Toolchain::ensure) {
+    if let Some(toolchain) = steps.run("compiler for the page", || Toolchain::ensure(TARGET)) {
         if toolchain.has_clippy() {
             steps.run("clippy of the page", || {
-                process::run(toolchain.cargo("clippy").args(["-p", "frontend"]).args(DENY_WARNINGS))
+                process::run(
+                    toolchain
+                        .cargo("clippy", &Target::page())
+                        .args(["-p", "frontend"])
+                        .args(DENY_WARNINGS),
+                )
             });
         } else {
             steps.not_run("clippy of the page", "the compiler for the page has no clippy");

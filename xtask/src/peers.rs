@@ -15,15 +15,21 @@ pub(crate) struct Peers {
 }
 
 /// Programs, and the packages that bring them.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 19] = [
     ("free", "procps"),
     ("unshare", "util-linux"),
     ("strace", "strace"),
+    // A disk of its own.
+    ("mkfs.ext4", "e2fsprogs"),
     ("python3", "python3"),
     // Machines with networks and clocks of their own.
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("faketime", "faketime"),
+    // Read our man pages, and use our completions.
+    ("man", "man-db"),
+    ("mandoc", "mandoc"),
+    ("bash", "bash"),
     // Starts what was placed.
     ("mpirun", "openmpi-bin"),
     // Take our numbers.
@@ -31,18 +37,23 @@ const PROGRAMS: [(&str, &str); 12] = [
     ("victoria-metrics", "victoria-metrics"),
     ("mosquitto", "mosquitto"),
     ("mosquitto_sub", "mosquitto-clients"),
+    // Read what is for containers, and run them.
+    ("skopeo", "skopeo"),
+    ("runc", "runc"),
+    ("docker-compose", "docker-compose"),
 ];
 /// Where administrators' programs are, which need not be on the path of others.
 const SBIN: [&str; 2] = ["/usr/sbin", "/sbin"];
 const PIP: &str = "python3-pip";
 /// From `PyPI`: the name, the version, and what shows that it works. Of psutil the last with the old
 /// meaning of *used*, and one with the new; aiosmtpd is a mail server; `prometheus_client` reads
-/// `OpenMetrics`.
-const PYTHON: [(&str, &str, &str); 4] = [
+/// `OpenMetrics`; `kubernetes_validate` has the schemas of Kubernetes.
+const PYTHON: [(&str, &str, &str); 5] = [
     ("psutil", "7.0.0", "psutil.virtual_memory()"),
     ("psutil", "7.2.2", "psutil.virtual_memory()"),
     ("aiosmtpd", "1.4.6", "import aiosmtpd.controller"),
     ("prometheus_client", "0.22.1", "import prometheus_client.openmetrics.parser"),
+    ("kubernetes_validate", "1.29.1", "import yaml"),
 ];
 
 impl Peers {
@@ -71,7 +82,8 @@ impl Peers {
             apt::install(&missing).map_err(by_hand)?;
         }
         for one in absent {
-            eprintln!("fetching {} {} into {} (0.3 MB)", one.0, one.1, home.display());
+            let size = if one.0 == "kubernetes_validate" { "12 MB" } else { "0.3 MB" };
+            eprintln!("fetching {} {} into {} ({size})", one.0, one.1, home.display());
             fetch(&home, one)?;
         }
         Ok(Self { home })

@@ -1,18 +1,46 @@
-//! Which compiler builds the page. The standard library for the browser's target is not part of a
-//! usual Rust installation; this finds one, or fetches one into `target/toolchain`.
+//! Which compiler builds for which target. A usual Rust installation has the standard library of its own
+//! machine alone; this finds one for another, or fetches one into `target/toolchain`.
 
-mod debian;
+pub(crate) mod debian;
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::process::{self, root};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The browser's target.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A compiler that can build the page.
+/// What is built for, and how.
+pub(crate) struct Target {
+    /// As the compiler calls it.
+    pub(crate) triple: &'static str,
+    /// The crates of the standard library, for a compiler that has none and builds them along.
+    pub(crate) std: &'static str,
+    /// A target directory of its own wherever two compilers would throw away what the other built.
+    pub(crate) dir: PathBuf,
+    /// The compiler's flags; none that were meant for another target are inherited.
+    pub(crate) flags: Vec<String>,
+    /// What else cargo and build scripts are told, such as the linker.
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+impl Target {
+    /// The page's, which runs in browsers.
+    pub(crate) fn page() -> Self {
+        Self {
+            triple: TARGET,
+            std: "std,panic_abort",
+            dir: root().join("target/wasm"),
+            // What is loaded late is cut out along what this linker notes.
+            flags: vec!["-Clink-arg=--emit-relocs".into()],
+            settings: Vec::new(),
+        }
+    }
+}
+
+/// A compiler that can build for some target.
 pub(crate) enum Toolchain {
     /// The one that runs us.
     Host,
@@ -21,20 +49,20 @@ pub(crate) enum Toolchain {
 }
 
 impl Toolchain {
-    /// Finds a compiler, or fetches what is missing.
-    pub(crate) fn ensure() -> Result<Self> {
-        if host_has_std()? {
+    /// Finds a compiler for the target of this name, or fetches what is missing.
+    pub(crate) fn ensure(triple: &str) -> Result<Self> {
+        if host_has_std(triple)? {
             return Ok(Self::Host);
         }
-        let home = root().join("target/toolchain");
+        let home = home();
         let _lock = files::lock(&home.join("lock"))?;
         if let Some(tree) = debian::Tree::present(&home)? {
             return Ok(Self::Debian(tree));
         }
         if process::find(&["rustup"]).is_some() {
-            eprintln!("the page is compiled for {TARGET}: asking rustup for its standard library");
-            match process::run(Command::new("rustup").args(["target", "add", TARGET])) {
-                Ok(()) if host_has_std()? => return Ok(Self::Host),
+            eprintln!("compiling for {triple}: asking rustup for its standard library");
+            match process::run(Command::new("rustup").args(["target", "add", triple])) {
+                Ok(()) if host_has_std(triple)? => return Ok(Self::Host),
                 Ok(()) => eprintln!("rustup added it to another compiler than `rustc`"),
                 Err(error) => eprintln!("rustup could not: {error}"),
             }
@@ -43,9 +71,19 @@ impl Toolchain {
             return debian::Tree::fetch(&home).map(Self::Debian);
         }
         Err(Error::say(format!(
-            "no Rust standard library for {TARGET}, which the page is compiled for: install it \
-             with `rustup target add {TARGET}`, or from your system's packages, and try again"
+            "no Rust standard library for {triple}: install it with `rustup target add {triple}`, or \
+             from your system's packages, and try again"
         )))
+    }
+
+    /// Debian's compiler, whatever else is there.
+    pub(crate) fn debian() -> Result<Self> {
+        let home = home();
+        let _lock = files::lock(&home.join("lock"))?;
+        match debian::Tree::present(&home)? {
+            Some(tree) => Ok(Self::Debian(tree)),
+            None => debian::Tree::fetch(&home).map(Self::Debian),
+        }
     }
 
     /// Whether this compiler comes with its clippy.
@@ -56,27 +94,32 @@ impl Toolchain {
         }
     }
 
-    /// `cargo SUBCOMMAND` for the page's target, in a target directory of its own: neither compiler
-    /// then throws away what the other built.
-    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+    /// `cargo SUBCOMMAND` for a target.
+    pub(crate) fn cargo(&self, subcommand: &str, target: &Target) -> Command {
         let mut command = match self {
             Self::Host => process::cargo(subcommand),
-            Self::Debian(tree) => tree.cargo(subcommand),
+            Self::Debian(tree) => tree.cargo(subcommand, target.std),
         };
-        command.env("CARGO_TARGET_DIR", root().join("target/wasm"));
-        // Flags meant for the native linker or processor, from wherever, would not suit this target. What
-        // is loaded late is cut out along what this linker notes.
-        let notes = "-Clink-arg=--emit-relocs";
-        command.env("CARGO_ENCODED_RUSTFLAGS", notes).args(["--locked", "--target", TARGET]);
+        command
+            .env("CARGO_TARGET_DIR", &target.dir)
+            // Flags meant for the native linker or processor, from wherever, would not suit it.
+            .env("CARGO_ENCODED_RUSTFLAGS", target.flags.join("\x1f"))
+            .envs(target.settings.iter().map(|(name, value)| (name, value)))
+            .args(["--locked", "--target", target.triple]);
         command
     }
 }
 
-/// Whether the compiler that cargo calls has the standard library for the page.
-fn host_has_std() -> Result<bool> {
+/// Where compilers are kept that are not installed.
+pub(crate) fn home() -> PathBuf {
+    root().join("target/toolchain")
+}
+
+/// Whether the compiler that cargo calls has the standard library for a target.
+fn host_has_std(triple: &str) -> Result<bool> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     let sysroot = process::output(rustc.current_dir(root()).args(["--print", "sysroot"]))?;
-    let libs = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).join("lib");
+    let libs = Path::new(sysroot.trim()).join("lib/rustlib").join(triple).join("lib");
     // No such directory is the usual way of not having it.
     let libs = files::list(&libs).unwrap_or_default();
     Ok(libs.iter().any(|lib| files::name(lib).starts_with("libstd-")))

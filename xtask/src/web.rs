@@ -9,7 +9,7 @@ mod split;
 use crate::error::{Error, Result};
 use crate::files::{self, grouped};
 use crate::process::{self, root};
-use crate::toolchain::{TARGET, Toolchain};
+use crate::toolchain::{TARGET, Target, Toolchain};
 use page::{Page, Program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,11 +22,12 @@ pub(crate) fn dir() -> PathBuf {
 
 /// Builds the page; leaves every file alone when nothing changed.
 pub(crate) fn build() -> Result<()> {
-    let toolchain = Toolchain::ensure()?;
+    let toolchain = Toolchain::ensure(TARGET)?;
     let _lock = files::lock(&root().join("target/page.lock"))?;
-    let mut cargo = toolchain.cargo("build");
+    let target = Target::page();
+    let mut cargo = toolchain.cargo("build", &target);
     process::run(cargo.args(["-p", "frontend", "--lib", "--profile", "wasm-release"]))?;
-    let wasm = root().join("target/wasm").join(TARGET).join("wasm-release/frontend.wasm");
+    let wasm = target.dir.join(TARGET).join("wasm-release/frontend.wasm");
     let parts = split::split(&wasm)?;
     let (glue, wasm) = bind(&parts.main)?;
     let program = Program { glue, wasm, loader: parts.loader, late: order::alike(&parts.late)? };

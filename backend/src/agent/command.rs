@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 
-use super::{Agent, JournalPlace, metrics, run as read_and_report, uplink};
+use super::{Agent, JournalPlace, facts, metrics, run as read_and_report, uplink};
 use crate::config::AgentConfig;
 use crate::error::{Error, tell};
 use crate::probe::Probe;
@@ -21,7 +21,7 @@ const KEEP_ALIVE: Duration = Duration::from_millis(500);
 
 /// Reports until SIGINT or SIGTERM.
 pub fn run(config: AgentConfig) -> Result<(), Error> {
-    let AgentConfig { roots, period_ms, labels, runtime_dir, metrics, uplink } = config;
+    let AgentConfig { roots, period_ms, name, labels, runtime_dir, metrics, uplink } = config;
     // What cannot be read now is more likely a wrong flag than a passing trouble.
     Probe::open(&roots).read()?;
     let listener = metrics.map(listen).transpose()?;
@@ -36,11 +36,11 @@ pub fn run(config: AgentConfig) -> Result<(), Error> {
         let (stop, stopped) = watch::channel(false);
         let (links, incoming) = mpsc::channel(1);
         let (shows, latest) = watch::channel(None);
-        let (of, labelled) = (roots.clone(), labels.clone());
+        let (of, labelled) = (facts(&roots, name.as_deref()), labels.clone());
         let scraped = async move {
             match listener.map(TcpListener::from_std) {
                 Some(Ok(listener)) => {
-                    metrics::serve(listener, &of, period_ms, labelled, latest).await;
+                    metrics::serve(listener, of, period_ms, labelled, latest).await;
                 }
                 Some(Err(error)) => tell(format_args!("no metrics are served: {error}")),
                 None => {}
@@ -49,7 +49,7 @@ pub fn run(config: AgentConfig) -> Result<(), Error> {
         };
         let shows = metrics.is_some().then_some(shows);
         let pulse = Pulse::of_service();
-        let agent = Agent { roots, period_ms, labels, journal, shows, pulse };
+        let agent = Agent { roots, period_ms, name, labels, journal, shows, pulse };
         let signal = signals::stop()?;
         let until_signal = async move {
             signal.await;

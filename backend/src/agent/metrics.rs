@@ -18,7 +18,6 @@ use crate::bill::{Counted, cost};
 use crate::clock;
 use crate::head::fleet::NodeDetail;
 use crate::metrics::{Known, accepted, page};
-use crate::probe::{Roots, host};
 
 /// The last reading, if there is one.
 pub type Latest = Option<AgentReading>;
@@ -46,12 +45,11 @@ struct Scraped {
 /// Answers on `listener` for as long as it is polled.
 pub(super) async fn serve(
     listener: TcpListener,
-    roots: &Roots,
+    facts: NodeFacts,
     period_ms: u32,
     labels: Vec<Label>,
     latest: watch::Receiver<Latest>,
 ) {
-    let facts = host::facts(roots);
     let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let id = NodeId::from_host_name(&facts.host_name);
     let scraped = Arc::new(Scraped { id, facts, period_ms, labels, is_local, latest });

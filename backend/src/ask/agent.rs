@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{ACCEPT, AUTHORIZATION};
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
 use serde::Deserialize;
@@ -48,17 +48,16 @@ pub fn seat(
             .client()
             .request(Method::GET, path)
             .insert_header((AUTHORIZATION, format!("Bearer {}", token.secret())))
-            .insert_header(("X-Headroom-Machine", machine));
+            .insert_header(("X-Headroom-Machine", machine))
+            .insert_header((ACCEPT, "application/json"));
         let answer = request.send().await.map_err(|error| failed(head.url, causes(&error)))?;
         head.whole(answer).await
     });
     let answer = answer.map_err(NoSeat::Away)?;
     match answer.status {
-        // It would be let in, if it came as agents come. An older head does not say as whom.
-        StatusCode::UPGRADE_REQUIRED => {
-            let nobody = Seat { node: None, state: None };
-            Ok(serde_json::from_slice(&answer.body).unwrap_or(nobody))
-        }
+        StatusCode::OK => head.read(&answer).map_err(NoSeat::Away),
+        // It would be let in, if it came as agents come. A head that is older does not say as whom.
+        StatusCode::UPGRADE_REQUIRED => Ok(Seat { node: None, state: None }),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             let said: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
             let why = said.as_ref().and_then(|said| said["error"].as_str()).unwrap_or_default();

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use shared::overview::Label;
 
 use super::dirs::runtime_dir_of_service;
 use super::head_url::HeadUrl;
 use super::serve::{first, read_file};
-use super::values::{Listen, PeriodMs};
+use super::values::{Listen, PeriodMs, named, node_name};
 use super::{RootArgs, Token};
 use crate::error::{Error, JoinError, tell};
 use crate::probe::{Roots, host};
@@ -38,7 +39,7 @@ pub struct AgentArgs {
 }
 
 /// The settings of `headroom agent`. `None` is what was not said here.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[derive(Args, Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentSettings {
     /// Report to this head, such as `https://192.168.1.10:8443`.
@@ -48,6 +49,7 @@ pub struct AgentSettings {
     /// several, separated by commas, any of them will do.
     #[arg(long, env = "HEADROOM_FINGERPRINT", value_name = "SHA256", value_delimiter = ',')]
     #[serde(deserialize_with = "parsed")]
+    #[schemars(with = "Vec<String>")]
     pub fingerprint: Vec<Fingerprint>,
     /// The file with the token that lets this node join; `-` is the first line of standard input.
     #[arg(long, env = "HEADROOM_TOKEN_FILE", value_name = "FILE")]
@@ -55,12 +57,17 @@ pub struct AgentSettings {
     /// Label the node, such as `rack=a`. Can be given up to eight times, or separated by commas.
     #[arg(long, env = "HEADROOM_LABEL", value_name = "KEY=VALUE", value_delimiter = ',', value_parser = label)]
     #[serde(deserialize_with = "labels")]
+    #[schemars(with = "Vec<String>")]
     pub label: Vec<Label>,
     /// Milliseconds between two readings, 50 to 60000 [default: 1000].
     #[arg(long, env = "HEADROOM_PERIOD_MS", value_name = "MS")]
     pub period_ms: Option<PeriodMs>,
+    /// What this node is called, in place of its host name: in a container that is the container's.
+    #[arg(long, env = "HEADROOM_NODE_NAME", value_name = "NAME", value_parser = node_name)]
+    #[serde(deserialize_with = "named")]
+    pub node_name: Option<String>,
     /// The file that tells this machine from others; the token is bound to it [default:
-    /// /etc/machine-id, else the board's serial number, else the host name].
+    /// /etc/machine-id, else the board's serial number, else the node's name].
     #[arg(long, env = "HEADROOM_MACHINE_ID_FILE", value_name = "FILE")]
     pub machine_id_file: Option<PathBuf>,
     /// Look for a head that announces itself on this network (mDNS). It must prove that it has the
@@ -79,10 +86,12 @@ pub struct AgentSettings {
     /// Serve this node's own metrics for Prometheus on this address, such as 127.0.0.1:9101, in the clear.
     #[arg(long, env = "HEADROOM_METRICS", value_name = "ADDR:PORT")]
     pub metrics: Option<Listen>,
-    /// As a flag it belongs to [`RootArgs`].
+    /// Read this tree instead of /proc (for containers and tests).
+    // As a flag it belongs to `RootArgs`.
     #[arg(skip)]
     pub proc_root: Option<PathBuf>,
-    /// As a flag it belongs to [`RootArgs`].
+    /// Read this tree instead of /sys.
+    // As a flag it belongs to `RootArgs`.
     #[arg(skip)]
     pub sys_root: Option<PathBuf>,
 }
@@ -94,6 +103,8 @@ pub struct AgentConfig {
     pub roots: Roots,
     /// Milliseconds between two readings.
     pub period_ms: u32,
+    /// What it is called, if not by its host name.
+    pub name: Option<String>,
     /// How the node is labelled.
     pub labels: Vec<Label>,
     /// Where readings outlive a crash of the program, if anywhere.
@@ -177,8 +188,10 @@ impl AgentArgs {
             sys_root: self.roots.sys_root.or(file.sys_root),
         };
         let roots = roots.resolve();
+        let name = said.node_name.or(file.node_name);
         let machine_id_file = said.machine_id_file.or(file.machine_id_file);
-        let machine = host::machine_id(&roots, machine_id_file.as_deref()).map_err(|source| {
+        let machine = host::machine_id(&roots, machine_id_file.as_deref(), name.as_deref());
+        let machine = machine.map_err(|source| {
             let path = machine_id_file.unwrap_or_default();
             JoinError::MachineId { path, source }
         })?;
@@ -187,6 +200,7 @@ impl AgentArgs {
         Ok(AgentConfig {
             roots,
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
+            name,
             labels,
             runtime_dir: runtime_dir_of_service(),
             metrics: said.metrics.or(file.metrics).map(|listen| listen.0),
@@ -221,10 +235,13 @@ fn read_token(path: &Path) -> Result<Token, JoinError> {
     // the group's.
     #[cfg(unix)]
     if !secrets::is_given(path) {
-        use std::os::unix::fs::PermissionsExt as _;
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-        let mode = file.metadata().map_err(unreadable)?.permissions().mode();
-        if mode & 0o077 != 0 {
+        let metadata = file.metadata().map_err(unreadable)?;
+        let mode = metadata.permissions().mode();
+        // What belongs to somebody else is given to us through our group, as Kubernetes does it.
+        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+        if mode & if is_ours { 0o077 } else { 0o007 } != 0 {
             return Err(JoinError::OpenToken { path: path.into(), mode: mode & 0o777 });
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::alert::{Harm, Level, Quiet, Rule, Rules};
 use shared::survey::Severity;
@@ -11,14 +12,16 @@ use super::channels::ChannelSettings;
 use super::values::{Size, Time};
 
 /// The settings of alerts. `None` is what was not said.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertSettings {
-    /// How each harm is watched for: tables such as `[alerts.rules.low_share]`.
+    /// How each harm is watched for: a table for each, such as `[alerts.rules.low_share]`.
+    #[schemars(with = "BTreeMap<String, RuleSetting>")]
     pub rules: RuleSettings,
     /// When nothing is told but the worst, in the head's local time, such as `22:00-07:00`.
     pub quiet_hours: Option<Hours>,
     /// What is told then all the same: `trouble`, `warning` or `nothing` [default: trouble].
+    #[schemars(with = "Option<String>")]
     pub quiet_except: Option<Except>,
     /// When so many nodes fail alike, they are one incident [default: 3].
     pub group_nodes: Option<GroupNodes>,
@@ -26,7 +29,7 @@ pub struct AlertSettings {
     pub group_for: Option<GroupFor>,
     /// What goes on is told again so often, in whole hours [default: never].
     pub remind: Option<Remind>,
-    /// Who is told, and how: its tables `[[alerts.channels]]`.
+    /// Who is told, and how: a table for each channel.
     pub channels: Vec<ChannelSettings>,
 }
 
@@ -60,19 +63,25 @@ impl Default for RuleSettings {
 }
 
 /// A table such as `[alerts.rules.low_share]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct RuleSetting {
+    /// Whether it is watched for.
     enabled: Option<bool>,
+    /// The level at which it begins: a number, or text with a unit such as `5 %`, `64MiB` or `1h`.
     begin: Option<Amount>,
+    /// For how long it must be beyond that, a day at most.
     begin_for: Option<Time>,
+    /// The level at which it ends, behind the one at which it begins.
     end: Option<Amount>,
+    /// For how long it must be back, a day at most.
     end_for: Option<Time>,
 }
 
 /// A number, or text with a unit.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(title = "number or text")]
 enum Amount {
     Number(f64),
     Text(String),
@@ -141,7 +150,7 @@ fn seconds(time: Time) -> Result<u32, String> {
 }
 
 /// Two minutes of the day.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct Hours(u32, u32);
 
@@ -180,7 +189,7 @@ impl TryFrom<String> for Except {
 }
 
 /// See [`AlertSettings::group_nodes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "u32")]
 pub struct GroupNodes(u32);
 
@@ -193,7 +202,7 @@ impl TryFrom<u32> for GroupNodes {
 }
 
 /// See [`AlertSettings::group_for`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Time")]
 pub struct GroupFor(u32);
 
@@ -209,7 +218,7 @@ impl TryFrom<Time> for GroupFor {
 }
 
 /// See [`AlertSettings::remind`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Time")]
 pub struct Remind(u32);
 

@@ -7,6 +7,7 @@ mod kinds;
 use std::path::Path;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::survey::Severity;
@@ -32,9 +33,32 @@ const MOST_TIMEOUT: Duration = Duration::from_mins(5);
 const SECRETS: [&str; 3] = ["token", "password", "secret"];
 
 /// A table `[[alerts.channels]]`, as it stands in the file: which keys it may have depends on its kind.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct ChannelSettings(Table);
+pub struct ChannelSettings(#[schemars(with = "Common")] Table);
+
+/// What every channel may have, besides what its kind needs.
+#[derive(Deserialize, JsonSchema)]
+struct Common {
+    /// What it is called, in the page and in logs: no other has this name.
+    #[schemars(with = "String")]
+    #[expect(dead_code, reason = "it is looked at before the rest, as errors name the channel")]
+    name: Value,
+    /// What it is, see below.
+    #[schemars(with = "String")]
+    kind: Option<Value>,
+    /// What is not so bad is not told: `trouble`, `warning` or `note` [default: note].
+    #[schemars(with = "Option<String>")]
+    min_severity: Option<Severity>,
+    /// Whether a picture of the node's last five minutes goes with the words [default: true, of kinds that
+    /// take one].
+    picture: Option<bool>,
+    /// How long it may take over one message, 1s to 5m [default: 30s].
+    timeout: Option<Time>,
+    #[serde(flatten)]
+    #[schemars(skip)]
+    of_kind: Table,
+}
 
 /// A channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +96,22 @@ pub enum ChannelKind {
     Program(Program),
 }
 
+/// Which keys each kind has, besides those that every channel has.
+pub(crate) fn schemas(from: &mut SchemaGenerator) -> [(&'static str, Schema); 8] {
+    let schemas = [
+        from.subschema_for::<Email>(),
+        from.subschema_for::<Ntfy>(),
+        from.subschema_for::<Gotify>(),
+        from.subschema_for::<Telegram>(),
+        from.subschema_for::<Discord>(),
+        from.subschema_for::<Slack>(),
+        from.subschema_for::<Webhook>(),
+        from.subschema_for::<Program>(),
+    ];
+    let mut names = KINDS.into_iter();
+    schemas.map(|schema| (names.next().unwrap_or_default(), schema))
+}
+
 /// The names of kinds, in the order in which they are told.
 const KINDS: [&str; 8] =
     ["email", "ntfy", "gotify", "telegram", "discord", "slack", "webhook", "program"];
@@ -104,7 +144,7 @@ impl ChannelSettings {
         }
         let mut channels: Vec<ChannelConfig> = Vec::new();
         for (place, settings) in all.into_iter().enumerate() {
-            let name = name(&settings.0).map_err(|why| {
+            let name = name(settings.0.get("name")).map_err(|why| {
                 wrong(format!("table {} of [[alerts.channels]]: {why}", place + 1))
             })?;
             let of_it = |why: String| wrong(format!("channel {name:?}: {why}"));
@@ -117,8 +157,8 @@ impl ChannelSettings {
     }
 }
 
-fn name(table: &Table) -> Result<String, String> {
-    let Some(name) = table.get("name") else { return Err("the key `name` is missing".into()) };
+fn name(name: Option<&Value>) -> Result<String, String> {
+    let Some(name) = name else { return Err("the key `name` is missing".into()) };
     let is_plain = |c: char| c.is_alphanumeric() || " -_.".contains(c);
     match name.as_str() {
         Some(name)
@@ -134,10 +174,10 @@ fn name(table: &Table) -> Result<String, String> {
     }
 }
 
-fn channel(name: &str, mut table: Table) -> Result<ChannelConfig, String> {
-    table.remove("name");
+fn channel(name: &str, table: Table) -> Result<ChannelConfig, String> {
+    let Common { kind, min_severity, picture, timeout, of_kind: table, .. } = of_table(table)?;
     let kinds = || format!("it is one of {}", KINDS.join(", "));
-    let kind = match table.remove("kind") {
+    let kind = match kind {
         None => return Err(format!("the key `kind` is missing; {}", kinds())),
         Some(Value::String(kind)) if KINDS.contains(&kind.as_str()) => kind,
         Some(other) => {
@@ -145,13 +185,12 @@ fn channel(name: &str, mut table: Table) -> Result<ChannelConfig, String> {
             return Err(format!("`kind` cannot be {other:?}; {}", kinds()));
         }
     };
-    let min_severity = of_key::<Severity>(&mut table, "min_severity")?.unwrap_or(Severity::Note);
-    let timeout = of_key::<Time>(&mut table, "timeout")?.map_or(TIMEOUT, |time| time.0);
+    let min_severity = min_severity.unwrap_or(Severity::Note);
+    let timeout = timeout.map_or(TIMEOUT, |time| time.0);
     if !(LEAST_TIMEOUT..=MOST_TIMEOUT).contains(&timeout) {
         return Err("`timeout` is 1s to 5m".into());
     }
     let takes_picture = PICTURED.contains(&kind.as_str());
-    let picture = of_key::<bool>(&mut table, "picture")?;
     if picture == Some(true) && !takes_picture {
         let kinds = PICTURED.join(", ");
         return Err(format!("`picture` cannot be true: {kind} takes none, only {kinds} do"));
@@ -184,11 +223,6 @@ fn channel(name: &str, mut table: Table) -> Result<ChannelConfig, String> {
 /// Why `key` must not stand in the settings file.
 fn secret(key: &str) -> String {
     format!("`{key}` is a secret: write it into a file of its own, and name that as `{key}_file`")
-}
-
-fn of_key<T: DeserializeOwned>(table: &mut Table, key: &str) -> Result<Option<T>, String> {
-    let Some(value) = table.remove(key) else { return Ok(None) };
-    value.try_into().map(Some).map_err(|error| format!("`{key}`: {}", line(&error)))
 }
 
 fn of_table<T: DeserializeOwned>(table: Table) -> Result<T, String> {

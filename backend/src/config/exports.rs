@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::Field;
 
@@ -14,41 +15,66 @@ use crate::error::Error;
 const EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 
 /// The table `[export]`, as it stands in the file.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExportSettings {
+    /// A store that takes `InfluxDB`'s line protocol.
     influx: Option<InfluxSettings>,
+    /// A broker of MQTT, such as that of Home Assistant.
     mqtt: Option<MqttSettings>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct InfluxSettings {
+    /// The store's address, such as `http://127.0.0.1:8086`. Needed.
     url: String,
+    /// The database, of `InfluxDB` 1 and `VictoriaMetrics`.
     database: Option<String>,
+    /// Who writes to the database.
     username: Option<String>,
+    /// The file of the password.
     password_file: Option<PathBuf>,
+    /// The organisation, of `InfluxDB` 2 and 3.
     org: Option<String>,
+    /// The bucket, of `InfluxDB` 2 and 3.
     bucket: Option<String>,
+    /// The file of the token that may write to the bucket.
     token_file: Option<PathBuf>,
+    /// Between two batches, 1s to 1h [default: 10s].
     every: Option<Time>,
+    /// The measurement's name [default: headroom].
     measurement: Option<String>,
+    /// Which fields are sent, such as `["total", "available"]` [default: all].
     fields: Vec<String>,
+    /// Certificates (PEM) that are trusted in place of those of the system.
     ca_file: Option<PathBuf>,
+    /// Let a secret go to another machine in the clear [default: false].
     insecure_http: bool,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct MqttSettings {
+    /// The broker's address, such as `mqtt://192.168.1.5` or `mqtts://broker.example:8883`. Needed.
     url: String,
+    /// Who publishes.
     username: Option<String>,
+    /// The file of the password.
     password_file: Option<PathBuf>,
+    /// How this head calls itself: no other client of the broker may do so [default: headroom- and
+    /// something random].
     client_id: Option<String>,
+    /// What topics begin with [default: headroom].
     topic: Option<String>,
+    /// What the topics of Home Assistant's discovery begin with; empty announces nothing [default:
+    /// homeassistant].
     discovery: Option<String>,
+    /// Between two states of a node, 1s to 1h [default: 30s].
     every: Option<Time>,
+    /// Certificates (PEM) that are trusted in place of those of the system.
     ca_file: Option<PathBuf>,
+    /// Let the password go to another machine in the clear [default: false].
     insecure: bool,
 }
 

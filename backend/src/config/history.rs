@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::values::{Size, Time};
@@ -17,7 +18,7 @@ const MOST_COMMIT: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// The settings of history: in a file those of the table `[history]`. `None` is what was not said here.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[derive(Args, Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HistorySettings {
     /// Keep history on disk, in the data directory [default: true]. In a file: `enabled`.

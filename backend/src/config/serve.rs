@@ -7,14 +7,15 @@ use std::time::Duration;
 use std::{fs, io};
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::alert::Rules;
 
 use super::dirs::{data_dir, runtime_dir};
-use super::values::{Listen, PeriodMs};
+use super::values::{Listen, PeriodMs, named, node_name};
 use super::{
     AgentSettings, AlertSettings, ChannelConfig, ChannelSettings, ExportConfig, ExportSettings,
-    HistoryConfig, HistorySettings, RootArgs,
+    HeadUrl, HistoryConfig, HistorySettings, RootArgs,
 };
 use crate::error::Error;
 use crate::probe::Roots;
@@ -38,7 +39,7 @@ pub struct ServeArgs {
 }
 
 /// The settings of `headroom serve`. `None` is what was not said here.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[derive(Args, Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Serve on this address [default: 127.0.0.1:8080]. Port 0 takes one that is free.
@@ -54,6 +55,10 @@ pub struct Settings {
     /// .local and IP addresses. Can be given several times, or separated by commas.
     #[arg(long, env = "HEADROOM_HOST_NAMES", value_name = "NAME", value_delimiter = ',')]
     pub host_names: Vec<String>,
+    /// Where others reach this head, for links in messages and the lines that let nodes join, such as
+    /// `https://dash.example.org` [default: this machine's address].
+    #[arg(long, env = "HEADROOM_URL", value_name = "URL")]
+    pub url: Option<HeadUrl>,
     /// Where tokens, the password, this head's certificate and history are kept [default:
     /// /var/lib/headroom for root, else ~/.local/state/headroom].
     #[arg(long, env = "HEADROOM_DATA_DIR", value_name = "DIR")]
@@ -104,6 +109,17 @@ pub struct Settings {
     /// Milliseconds between two readings, 50 to 60000 [default: 1000].
     #[arg(long, env = "HEADROOM_PERIOD_MS", value_name = "MS")]
     pub period_ms: Option<PeriodMs>,
+    /// Report the machine that this head runs on too [default: true]. Where an agent of its own does that,
+    /// as in Kubernetes, it would be there twice.
+    #[arg(
+        long, env = "HEADROOM_OWN_NODE", value_name = "BOOL",
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub own_node: Option<bool>,
+    /// What this node is called, in place of its host name: in a container that is the container's.
+    #[arg(long, env = "HEADROOM_NODE_NAME", value_name = "NAME", value_parser = node_name)]
+    #[serde(deserialize_with = "named")]
+    pub node_name: Option<String>,
     /// How history is kept.
     #[command(flatten)]
     pub history: HistorySettings,
@@ -116,10 +132,12 @@ pub struct Settings {
     /// What harm is told of, how and to whom. Only in a file, or in the page.
     #[arg(skip)]
     pub alerts: AlertSettings,
-    /// As a flag it belongs to [`RootArgs`].
+    /// Read this tree instead of /proc (for containers and tests).
+    // As a flag it belongs to `RootArgs`.
     #[arg(skip)]
     pub proc_root: Option<PathBuf>,
-    /// As a flag it belongs to [`RootArgs`].
+    /// Read this tree instead of /sys.
+    // As a flag it belongs to `RootArgs`.
     #[arg(skip)]
     pub sys_root: Option<PathBuf>,
 }
@@ -139,6 +157,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Names under which browsers may reach this head; see [`Settings::host_names`].
     pub host_names: Vec<String>,
+    /// Where others reach this head, if that was said.
+    pub url: Option<HeadUrl>,
     /// Where secrets and history are kept.
     pub data_dir: PathBuf,
     /// Where readings outlive a crash of the program; see [`Settings::runtime_dir`].
@@ -167,6 +187,10 @@ pub struct Config {
     pub alerts: Rules,
     /// Milliseconds between two readings.
     pub period_ms: u32,
+    /// Whether to report the machine that the head runs on…
+    pub own_node: bool,
+    /// …and what that is called, if not by its host name.
+    pub node_name: Option<String>,
     /// The trees to read.
     pub roots: Roots,
 }
@@ -244,6 +268,7 @@ impl ServeArgs {
         Ok(Config {
             listen,
             host_names: first(said.host_names, file.host_names),
+            url: said.url.or(file.url),
             data_dir: data_dir(said.data_dir.or(file.data_dir)),
             runtime_dir: runtime_dir(said.runtime_dir.or(file.runtime_dir)),
             history: said.history.resolve(&file.history),
@@ -264,6 +289,8 @@ impl ServeArgs {
             ),
             announce: said.announce.or(file.announce).unwrap_or(false),
             period_ms: said.period_ms.or(file.period_ms).map_or(1000, |period| period.0),
+            own_node: said.own_node.or(file.own_node).unwrap_or(true),
+            node_name: said.node_name.or(file.node_name),
             roots: roots.resolve(),
         })
     }

@@ -37,8 +37,8 @@ pub struct SetupArgs {
 /// What is said of a head that is set up.
 #[derive(Args, Clone, Debug)]
 pub struct HeadSetupArgs {
-    /// Serve on this address [default: what the settings say if others reach that, else 0.0.0.0:8080,
-    /// which is every address of this machine].
+    /// Serve on this address [default: what the settings say, else 0.0.0.0:8080, which is every address
+    /// of this machine].
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "agent")]
     pub listen: Option<Listen>,
     /// Make a token for the node of this name, and print the line to run on it. Can be given several
@@ -83,24 +83,43 @@ pub struct HeadSetupArgs {
 #[derive(Args, Clone, Debug)]
 pub struct NodeSetupArgs {
     /// Report to this head, such as `https://192.168.1.10:8080`.
-    #[arg(long, value_name = "URL", requires = "agent")]
+    #[arg(long, value_name = "URL")]
     pub head: Option<HeadUrl>,
     /// The fingerprint of the head's certificate; with several, separated by commas, any will do.
-    #[arg(long, value_name = "SHA256", value_delimiter = ',', requires = "agent")]
+    #[arg(long, value_name = "SHA256", value_delimiter = ',')]
     pub fingerprint: Vec<Fingerprint>,
     /// Take the token that lets this node join from the first line of this file; `-` is standard input.
-    #[arg(long, value_name = "FILE", requires = "agent")]
+    #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Label the node, such as `rack=a`. Can be given up to eight times, or separated by commas.
-    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = label, requires = "agent")]
+    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = label)]
     pub label: Vec<Label>,
     /// Look for a head that announces itself on this network (mDNS), in place of --head.
-    #[arg(long, requires = "agent", conflicts_with = "head")]
+    #[arg(long, conflicts_with = "head")]
     pub discover: bool,
     /// Send the token and all readings in the clear to an `http://` address of another machine.
-    #[arg(long, requires = "agent")]
+    #[arg(long)]
     pub insecure_http: bool,
     /// Do not call on the head: this node may be set up before it is there.
-    #[arg(long, requires = "agent")]
+    #[arg(long)]
     pub offline: bool,
+}
+
+impl SetupArgs {
+    /// What is said of a node, without saying that this machine is one.
+    #[must_use]
+    pub fn stray(&self) -> Option<&'static str> {
+        let node = &self.node;
+        let said = [
+            (node.head.is_some(), "--head"),
+            (!node.fingerprint.is_empty(), "--fingerprint"),
+            (node.token_file.is_some(), "--token-file"),
+            (!node.label.is_empty(), "--label"),
+            (node.discover, "--discover"),
+            (node.insecure_http, "--insecure-http"),
+            (node.offline, "--offline"),
+        ];
+        let mut said = said.into_iter().filter(|(is_said, _)| *is_said && !self.agent);
+        said.next().map(|(_, flag)| flag)
+    }
 }

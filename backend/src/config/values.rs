@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
 
 /// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct Listen(pub SocketAddr);
 
@@ -30,7 +31,7 @@ impl TryFrom<String> for Listen {
 }
 
 /// A time between two readings, in ms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "u32")]
 pub struct PeriodMs(pub u32);
 
@@ -55,17 +56,34 @@ impl FromStr for PeriodMs {
     }
 }
 
+/// A name that a node is given: as long as any that systems give at most, and fit to be shown.
+pub(super) fn node_name(text: &str) -> Result<String, String> {
+    const MOST: usize = 253;
+    if text.is_empty() || text.len() > MOST || text.chars().any(char::is_control) {
+        return Err(format!("{text:?} is no name of 1 to {MOST} bytes"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The same in a file.
+pub(super) fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| node_name(&text).map_err(serde::de::Error::custom)).transpose()
+}
+
 /// An amount of bytes, such as `1GiB`, `500 MB` or `1000000`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "NumberOrText")]
+#[schemars(title = "amount")]
 pub struct Size(pub u64);
 
 /// A time, such as `15m`, `90s` or `1h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(title = "time")]
 pub struct Time(pub Duration);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum NumberOrText {
     Number(u64),

@@ -296,16 +296,17 @@ impl Fleet {
         cut
     }
 
-    /// An agent that would be node `id` was turned away.
-    pub fn refused(&mut self, id: &NodeId, mut why: String, now_ms: u64) {
+    /// An agent that would be node `id` was turned away. Whether that is news.
+    pub fn refused(&mut self, id: &NodeId, mut why: String, now_ms: u64) -> bool {
         bounds::trouble(&mut why);
-        self.tell_refused(id, &why, now_ms);
+        let is_news = self.tell_refused(id, &why, now_ms);
         if let Some(node) = self.by_id.get(id).and_then(|number| self.nodes.get_mut(number))
             && node.link.is_none()
         {
             node.standing = Standing::Refused { since_ms: now_ms, why };
             self.news.stood.insert(node.number);
         }
+        is_news
     }
 
     /// The head's clock was set by so many ms: all times move with it.

@@ -19,6 +19,8 @@ use super::story::Story;
 
 /// A clock that is off by less, in ms, is not worth a word.
 const CLOCK_OFF_MS: i64 = 2000;
+/// Names of what the head itself finds on a node, each with a paragraph in docs/troubleshoot.md.
+pub const FINDINGS: [&str; 2] = ["clock-off", "outbox-thinned"];
 
 /// See the module.
 pub(super) struct Node {
@@ -225,7 +227,7 @@ impl Node {
         let by = span(ahead_ms.unsigned_abs() / 1000);
         let way = if ahead_ms > 0 { "ahead of" } else { "behind" };
         Some(Finding {
-            id: "clock-off".into(),
+            id: FINDINGS[0].into(),
             severity: Severity::Warning,
             finding: format!(
                 "The clock of this node is {by} {way} the head's. Its readings are placed by the \
@@ -243,7 +245,7 @@ impl Node {
         let Thinned { readings, since_us, until_us } = self.thinned.filter(|t| t.readings > 0)?;
         let over = span(until_us.saturating_sub(since_us) / 1_000_000);
         Some(Finding {
-            id: "outbox-thinned".into(),
+            id: FINDINGS[1].into(),
             severity: Severity::Note,
             finding: format!(
                 "While the head was away this node's agent dropped {readings} readings, the oldest \

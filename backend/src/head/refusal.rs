@@ -9,9 +9,7 @@ use super::fleet::MOST_NODES;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The agent is of another protocol.
-    #[error(
-        "node {id} speaks protocol {protocol}, this head speaks {PROTOCOL}; update the older of them"
-    )]
+    #[error("the agent of node {id} speaks protocol {protocol}, this head {PROTOCOL}; upgrade {}", older(*.protocol))]
     Protocol {
         /// The node.
         id: NodeId,
@@ -35,6 +33,11 @@ pub enum Refusal {
         "the token of node {0} was revoked; `headroom token create {0}` on the head makes another"
     )]
     Revoked(NodeId),
+}
+
+/// Which of the two is older, given what the agent speaks.
+fn older(protocol: u16) -> &'static str {
+    if protocol > PROTOCOL { "this head" } else { "the agent" }
 }
 
 impl Refusal {

@@ -183,7 +183,9 @@ fn see_also(roff: &mut Roff, command: &Command, above: Option<&Command>, words: 
     let mut pages: Vec<String> = above.into_iter().map(page).collect();
     pages.extend(shown(command).map(page));
     pages.extend(words.see.iter().map(|page| (*page).to_owned()));
-    if above.is_none() || command.get_arguments().any(|arg| arg.get_id() == "config") {
+    let is_named = words.see.contains(&"headroom.toml(5)");
+    let has_settings = command.get_arguments().any(|arg| arg.get_id() == "config");
+    if above.is_none() || has_settings && !is_named {
         pages.push("headroom.toml(5)".into());
     }
     text::see(roff, &pages);

@@ -99,6 +99,32 @@ pub(super) const WORDS: &[Words] = &[
         ..PLAIN
     },
     Words {
+        of: "headroom-setup",
+        more: &[
+            "Without `--agent` it sets up this machine's head: it asks at the terminal what options do not say, \
+             writes the settings, makes a certificate and a password where there are none, starts the service \
+             and prints where the page is and what to run on each node.",
+            "With `--agent` it sets up this machine as a node: it calls on the head first, and writes nothing if \
+             the head is away, has another certificate or does not know the token.",
+            "It can be run again: it changes what is said, and nothing else. Comments and other keys in the \
+             settings file stay.",
+        ],
+        fails: "It cannot be done, such as when the service does not start. Standard error says why.",
+        examples: &[
+            ("Set up the head, and answer questions:", "sudo headroom setup"),
+            (
+                "Without questions, with tokens for two nodes:",
+                "sudo headroom setup --listen 0.0.0.0:8080 --node pi-01,pi-02 --yes",
+            ),
+            (
+                "Set up a node; the head prints this line:",
+                "echo TOKEN | sudo headroom setup --agent --head https://192.168.1.10:8080 --fingerprint SHA256 \
+                 --token-file -",
+            ),
+        ],
+        see: &["headroom-token(1)", "headroom.toml(5)", "headroom-troubleshoot(7)", "systemctl(1)"],
+    },
+    Words {
         of: "headroom-free",
         more: &[
             "`used` is total less available. `held back` is the kernel's reserve, which no program can have.",

@@ -9,11 +9,11 @@ use shared::units::human;
 const TICK: Duration = Duration::from_millis(100);
 
 /// See the module. It goes when it is dropped.
-pub(super) struct Bar(ProgressBar);
+pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
     /// Of `steps`; of `None` nobody knows how many.
-    pub(super) fn new(steps: Option<u64>) -> Self {
+    pub(crate) fn new(steps: Option<u64>) -> Self {
         // It draws nothing where there is no terminal.
         let (bar, look) = match steps {
             Some(steps) => (ProgressBar::new(steps), "{bar:40} {percent} %  {msg}  {elapsed}"),
@@ -29,13 +29,13 @@ impl Bar {
     }
 
     /// So many steps are done, which made so many bytes.
-    pub(super) fn at(&self, step: u64, bytes: u64) {
+    pub(crate) fn at(&self, step: u64, bytes: u64) {
         self.0.set_position(step);
         self.0.set_message(human(bytes));
     }
 
     /// So many bytes of so many are done.
-    pub(super) fn of(&self, done: u64, of: u64) {
+    pub(crate) fn of(&self, done: u64, of: u64) {
         self.0.set_length(of);
         self.at(done, done);
     }

@@ -12,6 +12,7 @@ use super::bar::Bar;
 use super::source::limits;
 use crate::clock::unix_ms;
 use crate::config::ImportArgs;
+use crate::data;
 use crate::error::{Error, print};
 use crate::history::tell::Line;
 use crate::history::{Ask, Extra, Limits, Store, StoreError};
@@ -53,6 +54,7 @@ pub fn run(args: ImportArgs) -> Result<(), Error> {
 
 /// The history in `dir`, which is made if it is not there.
 fn open(dir: &Path, limits: &Limits) -> Result<Store, Error> {
+    data::enter(dir)?;
     let path = keeper::file_in(dir);
     fs::create_dir_all(dir).map_err(|source| Error::Data { path: dir.into(), source })?;
     match Store::open(&path, limits) {

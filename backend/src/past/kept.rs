@@ -16,7 +16,7 @@ use crate::ask::Head;
 use crate::clock::unix_ms;
 use crate::config::{CheckArgs, CopyArgs, PastArgs, StatusArgs, TrustArgs};
 use crate::error::{Error, print};
-use crate::history::frames::{NoRecord, Records};
+use crate::history::frames::NoRecord;
 use crate::history::query::rfc3339;
 use crate::history::{Checked, Holding, Record, Store};
 use crate::table::{aligned, plain, wrapped};
@@ -194,37 +194,13 @@ pub(super) fn copy(args: CopyArgs) -> Result<(), Error> {
         )));
     }
     let bar = Bar::new(None);
-    match Source::of(past)? {
-        Source::Here(store) => {
-            let reader = store.read()?;
-            restore(&file, move |each| {
-                let mut bytes = 0;
-                reader.records(&mut |record| {
-                    bytes += (record.key.len() + record.value.len()) as u64;
-                    bar.at(0, bytes);
-                    each(record)
-                })?;
-                Ok(())
-            })
-        }
-        Source::Head(url, trust) => {
-            let head = Head::enter(&url, &trust)?;
-            let (mut records, mut bytes) = (Records::default(), 0);
-            restore(&file, move |each| {
-                head.fetch("/api/v1/history/copy", |piece| {
-                    bytes += piece.len() as u64;
-                    bar.at(0, bytes);
-                    // If no more is taken, whoever takes them says why.
-                    records.take(piece, |record| match each(record) {
-                        ControlFlow::Continue(()) => Ok(()),
-                        ControlFlow::Break(()) => {
-                            Err(Error::Server(io::ErrorKind::BrokenPipe.into()))
-                        }
-                    })
-                })
-            })
-        }
-    }
+    let source = Source::of(past)?;
+    restore(&file, move |each| {
+        source.records(&mut |record, bytes| {
+            bar.at(0, bytes);
+            each(record)
+        })
+    })
 }
 
 /// Makes a store at `path` of the records that `tell` tells, in a thread of its own.

@@ -1,11 +1,14 @@
 //! Where the past is: in a file that no program uses, or with a head.
 
+use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::ask::{self, Head};
 use crate::config::{HistoryConfig, HistorySettings, PastArgs, TrustArgs};
 use crate::error::{Error, tell};
-use crate::here::Reached;
-use crate::history::{Limits, Store, StoreError};
+use crate::history::frames::Records;
+use crate::history::{Limits, Record, Store, StoreError};
 use crate::keeper;
 
 /// See the module.
@@ -37,18 +40,46 @@ impl Source {
             Err(Error::History(StoreError::Locked(path))) => path,
             opened => return Ok(Self::Here(opened?)),
         };
-        let Some(reached) = Reached::last(dir) else {
+        let Some((url, trust)) = ask::here(dir, trust) else {
             return Err(Error::InUse { path, help: "ask it with --head URL" });
         };
-        let url = reached.url();
         tell(format_args!("a head is running on {}, so {url} is asked", path.display()));
-        let fingerprint = trust.fingerprint.or(reached.fingerprint);
-        Ok(Self::Head(url, TrustArgs { fingerprint, ..trust }))
+        Ok(Self::Head(url, trust))
+    }
+
+    /// Passes on every record, as all of it is at one moment, and how many bytes that was so far.
+    pub(super) fn records(
+        self,
+        each: &mut dyn FnMut(Record, u64) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let mut bytes = 0;
+        match self {
+            Self::Here(store) => {
+                store.read()?.records(&mut |record| {
+                    bytes += (record.key.len() + record.value.len()) as u64;
+                    each(record, bytes)
+                })?;
+                Ok(())
+            }
+            Self::Head(url, trust) => {
+                let mut records = Records::default();
+                Head::enter(&url, &trust)?.fetch("/api/v1/history/copy", |piece| {
+                    bytes += piece.len() as u64;
+                    // If no more is taken, whoever takes them says why.
+                    records.take(piece, |record| match each(record, bytes) {
+                        ControlFlow::Continue(()) => Ok(()),
+                        ControlFlow::Break(()) => {
+                            Err(Error::Server(io::ErrorKind::BrokenPipe.into()))
+                        }
+                    })
+                })
+            }
+        }
     }
 }
 
 /// The history in `dir`, to be read.
-fn open(dir: &Path) -> Result<Store, Error> {
+pub(super) fn open(dir: &Path) -> Result<Store, Error> {
     let path = there(dir)?;
     match Store::open_to_read(&path) {
         // One whose head was killed has to be mended first.

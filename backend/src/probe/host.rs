@@ -56,9 +56,9 @@ pub fn boot_id(roots: &Roots) -> Option<String> {
 }
 
 /// Tells this machine from others: what stands in `file` if one is named, else in `/etc/machine-id`, else
-/// the board's serial number, else the host name. It is no secret, but names its machine everywhere: it
-/// leaves it only as a digest.
-pub fn machine_id(roots: &Roots, file: Option<&Path>) -> io::Result<Vec<u8>> {
+/// the board's serial number, else its `name` or the host name. It is no secret, but names its machine
+/// everywhere: it leaves it only as a digest.
+pub fn machine_id(roots: &Roots, file: Option<&Path>, name: Option<&str>) -> io::Result<Vec<u8>> {
     let filled = |bytes: &Vec<u8>| !bytes.trim_ascii().is_empty();
     let read = |path: &Path| fs::read(path).ok().filter(filled);
     if let Some(file) = file {
@@ -67,15 +67,16 @@ pub fn machine_id(roots: &Roots, file: Option<&Path>) -> io::Result<Vec<u8>> {
         });
     }
     let found = read(Path::new("/etc/machine-id"))
-        .or_else(|| read(&roots.proc.join("device-tree/serial-number")))
+        .or_else(|| read(&roots.device_tree().join("serial-number")))
         .or_else(|| read(&roots.sys.join("class/dmi/id/product_uuid")));
-    Ok(found.unwrap_or_else(|| facts(roots).host_name.into_bytes()))
+    let named = || name.map_or_else(|| facts(roots).host_name, str::to_owned);
+    Ok(found.unwrap_or_else(|| named().into_bytes()))
 }
 
 /// From the device tree (Raspberry Pi and most other ARM boards), or from DMI (PCs).
 fn model(roots: &Roots) -> Option<String> {
     let dmi = |file: &str| first_line(&roots.sys.join("class/dmi/id").join(file));
-    first_line(&roots.proc.join("device-tree/model")).or_else(|| {
+    first_line(&roots.device_tree().join("model")).or_else(|| {
         let product = dmi("product_name")?;
         match dmi("sys_vendor") {
             Some(vendor) if !product.starts_with(&vendor) => Some(format!("{vendor} {product}")),

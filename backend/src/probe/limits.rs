@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use shared::{Field, Sample};
 
 use super::Roots;
-use super::files::{KeptFile, is_made_by_the_kernel};
+use super::files::KeptFile;
 use super::parse::{lines, number, single, words};
 
 /// The names of files and keys, which the two versions of control groups have different.
@@ -47,14 +47,13 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Finds the groups. A program that is told to read the kernel's own files by another path than
-    /// `/proc` looks at the machine around its container: what limits the program is no limit there.
+    /// Finds the groups. What limits a program in a container is no limit for the machine around it.
     pub(super) fn find(roots: &Roots) -> Self {
-        let path = roots.proc.join("self/cgroup");
-        let is_foreign = roots.proc != Path::new("/proc")
-            && fs::File::open(&path).is_ok_and(|file| is_made_by_the_kernel(&file));
-        let text =
-            if is_foreign { String::new() } else { fs::read_to_string(&path).unwrap_or_default() };
+        let text = if roots.are_around() {
+            String::new()
+        } else {
+            fs::read_to_string(roots.proc.join("self/cgroup")).unwrap_or_default()
+        };
         let root = roots.sys.join("fs/cgroup");
         let levels = text
             .lines()

@@ -133,10 +133,12 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     pub(super) fn of(roots: &Roots) -> Self {
-        let mountinfo = Seen::at(roots.proc.join("self/mountinfo"));
+        let mountinfo = Seen::at(roots.witness().join("mountinfo"));
         let mounts = mounts::parse(mountinfo.text().unwrap_or_default());
         let lxcfs = lxcfs(&mountinfo, &mounts);
-        let memory_limit = memory_limit(&roots.sys);
+        // In a container `/sys` shows the container's own groups, whichever `/proc` is read.
+        let is_ours = roots.are_around() && roots.sys == Path::new("/sys");
+        let memory_limit = if is_ours { Seen::default() } else { memory_limit(&roots.sys) };
         let own = roots.proc == Path::new("/proc");
         let container = container(roots, own, lxcfs.as_ref(), &memory_limit);
         Self { lxcfs, container, has_mounts: mountinfo.text().is_some(), mounts, memory_limit }
@@ -242,7 +244,7 @@ fn container(
     if let Some(line) = lxcfs {
         return Some(("container (LXC)".into(), line.clone()));
     }
-    let uid_map = Seen::at(roots.proc.join("self/uid_map"));
+    let uid_map = Seen::at(roots.witness().join("uid_map"));
     let words: Vec<&str> = uid_map.text().unwrap_or_default().split_ascii_whitespace().collect();
     if !words.is_empty() && words != ["0", "0", "4294967295"] {
         return Some(("container (user namespace)".into(), uid_map.quote()));

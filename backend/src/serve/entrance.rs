@@ -29,6 +29,7 @@ pub(super) fn open(config: &Config, address: SocketAddr) -> Result<Entrance, Err
     }
     let mut host_names = config.host_names.clone();
     host_names.extend(here::host_name());
+    host_names.extend(config.url.as_ref().map(|url| url.host().to_owned()));
     Ok(Entrance {
         tls: identity.map(tls::Identity::server).transpose()?,
         fingerprint,
@@ -42,7 +43,7 @@ pub(super) fn open(config: &Config, address: SocketAddr) -> Result<Entrance, Err
         anonymous_read: config.anonymous_read,
         is_exposed: config.is_exposed(),
         is_local: reached.is_local(),
-        url: reached.url(),
+        url: config.url.as_ref().map_or_else(|| reached.url(), ToString::to_string),
     })
 }
 

@@ -77,7 +77,7 @@ pub(super) fn answers(reached: &Reached) -> Result<(), Error> {
     }
     let url = Reached { listen: address, ..reached.clone() }.url();
     let fingerprint: Option<Fingerprint> = reached.fingerprint;
-    let trust = TrustArgs { fingerprint, password_file: None };
+    let trust = TrustArgs { fingerprint, ..TrustArgs::default() };
     ask::Head::enter(&url, &trust)?.get::<serde_json::Value>("/healthz").map(drop)
 }
 

@@ -23,6 +23,8 @@ use plan::Plan;
 
 /// How long the head may take until it hears this node.
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take until a head knows a token that was made.
+const KNOWN_WITHIN: Duration = Duration::from_secs(1);
 /// Between two questions whether it does.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
@@ -87,9 +89,18 @@ fn call(plan: &Plan, is_changed: bool) -> Result<Option<(HeadUrl, Seat)>, Error>
         Way::At { url, .. } => vec![url.clone()],
         Way::Near { .. } => search().map_err(Error::Refused)?,
     };
+    let ask = |url: &HeadUrl| seat(url, plan.way.fingerprints(), &plan.token, &plan.machine);
     let mut away = Error::Refused("no head announces itself on this network".into());
     for url in urls {
-        match seat(&url, plan.way.fingerprints(), &plan.token, &plan.machine) {
+        let answer = match ask(&url) {
+            // A token that was just made is not known yet.
+            Err(NoSeat::Refused(_)) => {
+                thread::sleep(KNOWN_WITHIN);
+                ask(&url)
+            }
+            answer => answer,
+        };
+        match answer {
             Ok(seat) => return Ok(Some((url, seat))),
             Err(NoSeat::Refused(why)) => {
                 let text = format!("the head at {url} refuses this node: {why}");

@@ -60,7 +60,7 @@ fn plan(args: &SetupArgs, place: &Place, service: Option<Service>) -> Result<Pla
     let old = place.read()?;
     let before = Settings::parse(&old, &place.settings)?;
     let listened = before.listen.map(|listen| listen.0);
-    let proposed = listened.filter(|address| !address.ip().is_loopback()).unwrap_or(PROPOSED);
+    let proposed = listened.unwrap_or(PROPOSED);
     let asks = may_ask(args);
     let listen = match said.listen {
         Some(listen) => listen.0,

@@ -150,8 +150,8 @@ impl Report {
             self.nodes.iter().partition(|node| node.token.is_some());
         if !new.is_empty() {
             line(format_args!(
-                "\nRun on each node its line, once, where the package is installed (without it, leave \
-                 `sudo` out and say `agent` for `setup --agent`):"
+                "\nRun on each node its line, once. The package is installed there; where it is not, say \
+                 `agent` for `setup --agent`, without `sudo`."
             ));
         }
         for node in new {

@@ -1,5 +1,6 @@
 //! `headroom token`: lets nodes join the head of this machine, or shuts them out.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal as _};
 
 use serde::Serialize;
@@ -7,9 +8,10 @@ use serde_json::json;
 use shared::NodeId;
 use shared::units::span;
 
-use super::{Issued, file, joining, setting_up};
+use super::{Issued, file, joining, kubernetes, setting_up};
 use crate::clock::WallClock;
 use crate::config::{Config, CreateArgs, ListArgs, RevokeArgs, TokenCommand};
+use crate::data;
 use crate::error::{Error, print, tell};
 use crate::here::{self, Reached};
 use crate::table::aligned;
@@ -25,26 +27,34 @@ pub fn run(command: TokenCommand) -> Result<(), Error> {
 }
 
 fn create(args: CreateArgs) -> Result<(), Error> {
-    let names = numbered(&args.name, args.count)?;
+    let names = numbered(args.names, args.count)?;
     let config = args.serve.resolve()?;
+    data::enter(&config.data_dir)?;
     let reached = match Reached::last(&config.data_dir) {
         Some(reached) => reached,
         None => expected(&config)?,
     };
-    if args.head.is_none() && reached.is_local() {
+    let head = args.head.or_else(|| config.url.as_ref().map(ToString::to_string));
+    if head.is_none() && !args.kubernetes && reached.is_local() {
         tell("this head listens on loopback, where only this machine reaches it; see --listen");
     }
-    let head = args.head.unwrap_or_else(|| reached.url());
+    let head = head.unwrap_or_else(|| reached.url());
     if !["http://", "https://"].iter().any(|scheme| head.starts_with(scheme)) {
         let text = format!("{head:?} is no address of a head, such as https://192.168.1.10:8443");
         return Err(Error::Refused(text));
     }
+    // In Kubernetes the manifest says where the head is.
+    let is_tls = if args.kubernetes { reached.tls } else { head.starts_with("https://") };
     let fingerprint = match reached.fingerprint {
-        _ if !head.starts_with("https://") => None,
+        _ if !is_tls => None,
         Some(fingerprint) => Some(fingerprint),
         None => Some(fingerprint(&config)?),
     };
     let made = file::create(&config.data_dir, &names, WallClock::start().now_ms())?;
+    if args.kubernetes {
+        tell("kubectl takes this; the tokens are not told again");
+        return print_json(&kubernetes::secret(&names, &made, fingerprint));
+    }
     let lines = made.iter().map(|token| joining(token, &head, fingerprint));
     let longer = made.iter().map(|token| setting_up(token, &head, fingerprint));
     if args.json {
@@ -77,9 +87,18 @@ fn create(args: CreateArgs) -> Result<(), Error> {
     ))
 }
 
-/// The names of `count` nodes, which sort as they count.
-fn numbered(name: &str, count: Option<u32>) -> Result<Vec<NodeId>, Error> {
-    let Some(count) = count else { return Ok(vec![node(name.to_owned())?]) };
+/// The nodes of these names, or `count` of the only one, which sort as they count.
+fn numbered(names: Vec<String>, count: Option<u32>) -> Result<Vec<NodeId>, Error> {
+    let (Some(count), [name]) = (count, names.as_slice()) else {
+        if count.is_some() {
+            return Err(Error::Refused("--count is for one name".into()));
+        }
+        let mut seen = HashSet::new();
+        return match names.iter().find(|name| !seen.insert(*name)) {
+            Some(twice) => Err(Error::Refused(format!("{twice} is named twice"))),
+            None => names.into_iter().map(node).collect(),
+        };
+    };
     let width = count.to_string().len();
     (1..=count).map(|number| node(format!("{name}-{number:0width$}"))).collect()
 }
@@ -104,8 +123,7 @@ fn fingerprint(config: &Config) -> Result<tls::Fingerprint, Error> {
 
 fn list(args: ListArgs) -> Result<(), Error> {
     let dir = args.data.resolve()?;
-    let path = file::path(&dir);
-    let entries = file::read(&dir).map_err(|source| Error::Kept { path, source })?;
+    let entries = file::read(&dir).map_err(|source| data::unusable(&file::path(&dir), source))?;
     let mut tokens: Vec<_> = entries.iter().map(Issued::from).collect();
     tokens.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     if args.json {
@@ -113,17 +131,19 @@ fn list(args: ListArgs) -> Result<(), Error> {
     }
     let now_ms = WallClock::start().now_ms();
     let ago = |at_ms: u64| format!("{} ago", span(now_ms.saturating_sub(at_ms) / 1000));
-    let mut rows = vec![["node", "made", "first used"].map(str::to_owned)];
+    let mut rows = vec![["node", "made", "first used", "agent"].map(str::to_owned)];
     for token in tokens {
         let used = token.bound_ms.map_or_else(|| "never".into(), ago);
-        rows.push([token.name.into(), ago(token.created_ms), used]);
+        let agent = token.agent.unwrap_or_else(|| "—".into());
+        rows.push([token.name.into(), ago(token.created_ms), used, agent]);
     }
-    print(&aligned(&rows, "lrr"))
+    print(&aligned(&rows, "lrrr"))
 }
 
 fn revoke(args: RevokeArgs) -> Result<(), Error> {
     let name = node(args.name)?;
     let dir = args.data.resolve()?;
+    data::enter(&dir)?;
     if file::revoke(&dir, &name)? {
         tell(format_args!("{name} is shut out"));
         return Ok(());
@@ -142,13 +162,19 @@ mod tests {
 
     #[test]
     fn many_names_are_of_one_length() {
-        let names = |name, count| {
-            numbered(name, count).map(|ids| ids.into_iter().map(String::from).collect::<Vec<_>>())
+        let names = |names: &[&str], count| {
+            let names = names.iter().copied().map(str::to_owned).collect();
+            numbered(names, count).map(|ids| ids.into_iter().map(String::from).collect::<Vec<_>>())
         };
-        assert_eq!(names("pi", None).unwrap(), ["pi"]);
-        assert_eq!(names("pi", Some(1)).unwrap(), ["pi-1"]);
-        let ten = names("pi", Some(10)).unwrap();
+        assert_eq!(names(&["pi"], None).unwrap(), ["pi"]);
+        assert_eq!(names(&["pi"], Some(1)).unwrap(), ["pi-1"]);
+        let ten = names(&["pi"], Some(10)).unwrap();
         assert_eq!((ten[0].as_str(), ten[9].as_str()), ("pi-01", "pi-10"));
-        assert!(names("Pi", Some(2)).is_err());
+        assert!(names(&["Pi"], Some(2)).is_err());
+        assert_eq!(names(&["b", "a"], None).unwrap(), ["b", "a"]);
+        for (wrong, count) in [(&["a", "b"][..], Some(2)), (&["a", "a"], None), (&["a", "B"], None)]
+        {
+            assert!(names(wrong, count).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use shared::NodeId;
 
+use crate::data;
 use crate::error::Error;
 use crate::secrets::{self, hex, random, sha256, unhex};
 
@@ -24,6 +25,9 @@ pub(super) struct Entry {
     pub(super) hash: [u8; 32],
     pub(super) created_ms: u64,
     pub(super) bound: Option<Bound>,
+    /// The version of the agent that used it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) agent: Option<String>,
 }
 
 /// The machine that used a token first.
@@ -55,6 +59,7 @@ pub(super) fn path(dir: &Path) -> PathBuf {
 /// All that are kept in `dir`.
 pub(super) fn read(dir: &Path) -> io::Result<Vec<Entry>> {
     let Some(bytes) = secrets::read(&path(dir))? else { return Ok(Vec::new()) };
+    data::known(&bytes)?;
     Ok(serde_json::from_slice::<Kept>(&bytes)?.tokens)
 }
 
@@ -78,6 +83,7 @@ pub(super) fn create(dir: &Path, names: &[NodeId], now_ms: u64) -> Result<Vec<St
             hash: sha256(token.as_bytes()),
             created_ms: now_ms,
             bound: None,
+            agent: None,
         }));
         Ok(true)
     })?;
@@ -115,13 +121,25 @@ pub(super) fn revoke(dir: &Path, name: &NodeId) -> Result<bool, Error> {
     })
 }
 
-/// Keeps which machines used tokens first. One that is bound already stays so.
-pub(super) fn bind(dir: &Path, mut bound: HashMap<[u8; 32], Bound>) -> Result<(), Error> {
+/// How a token was used.
+#[derive(Clone, Debug)]
+pub(super) struct Used {
+    pub(super) bound: Option<Bound>,
+    pub(super) agent: Option<String>,
+}
+
+/// Keeps which machines used tokens first, and which agents last. One that is bound already stays so.
+pub(super) fn keep_used(dir: &Path, mut used: HashMap<[u8; 32], Used>) -> Result<(), Error> {
     change(dir, |tokens| {
-        for entry in tokens.iter_mut().filter(|entry| entry.bound.is_none()) {
-            entry.bound = bound.remove(&entry.hash);
+        let mut is_news = false;
+        for entry in tokens.iter_mut() {
+            let Some(used) = used.remove(&entry.hash) else { continue };
+            is_news |= (entry.bound.is_none() && used.bound.is_some())
+                || (used.agent.is_some() && used.agent != entry.agent);
+            entry.bound = entry.bound.take().or(used.bound);
+            entry.agent = used.agent.or(entry.agent.take());
         }
-        Ok(true)
+        Ok(is_news)
     })?;
     Ok(())
 }
@@ -133,7 +151,7 @@ fn change(
 ) -> Result<bool, Error> {
     let kept = |source| Error::Data { path: dir.into(), source };
     let _lock = secrets::lock(dir).map_err(kept)?;
-    let mut tokens = read(dir).map_err(|source| Error::Kept { path: path(dir), source })?;
+    let mut tokens = read(dir).map_err(|source| data::unusable(&path(dir), source))?;
     if !change(&mut tokens)? {
         return Ok(false);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{MOST_BYTES, set};
 use crate::config::PasswordArgs;
+use crate::data;
 use crate::error::{Error, tell};
 use crate::prompt;
 use crate::secrets::first_line;
@@ -12,6 +13,7 @@ use crate::secrets::first_line;
 /// Asks for a password, twice, or takes it from standard input, and keeps it.
 pub fn run(args: PasswordArgs) -> Result<(), Error> {
     let dir = args.data.resolve()?;
+    data::enter(&dir)?;
     let password = if args.stdin {
         let unreadable = |error| Error::Refused(format!("cannot read the password: {error}"));
         first_line(Path::new("-"), MOST_BYTES).map_err(unreadable)?

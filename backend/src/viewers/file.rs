@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::data;
 use crate::error::Error;
 use crate::secrets::{self, hex, random, same, unhex};
 
@@ -79,6 +80,7 @@ pub(super) fn path(dir: &Path) -> PathBuf {
 
 pub(super) fn read(path: &Path) -> io::Result<Option<Kept>> {
     let bytes = secrets::read(path)?;
+    bytes.as_deref().map_or(Ok(()), data::known)?;
     Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
 }
 

@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use actix_http::ws::Message;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, UPGRADE};
+use actix_web::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
+    USER_AGENT,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{CloseCode, CloseReason};
 use serde_json::json;
 use shared::NodeId;
-use shared::wire::{self, AgentMessage, AgentRequest, Encoding, SILENCE_MS};
+use shared::wire::{self, AgentMessage, AgentRequest, Encoding, PROTOCOL, SILENCE_MS};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::api::{condition, stopping};
 use super::listen::{Afterwards, Stream};
 use super::small::{Said, Small};
 use super::socket::{Opened, broken, open, reason};
-use super::{State, error, wrong_method};
+use super::{State, error, fresh, wrong_method};
 use crate::head::{AgentLink, AsOf, HeadGone, NotTaken};
 use crate::tokens::TokenRefusal;
 
@@ -29,6 +32,11 @@ const MOST_MESSAGES: u32 = 1000;
 const RATE_SPAN: Duration = Duration::from_secs(10);
 /// An agent that takes nothing, or says nothing, for this long is gone.
 const SILENCE: Duration = Duration::from_millis(SILENCE_MS as u64);
+
+/// When an agent of another protocol may come back, in s.
+const OTHER_PROTOCOL_S: u16 = 60;
+/// Characters of what it speaks that are told.
+const MOST_OFFERED: usize = 100;
 
 /// The header in which an agent says on which machine it runs.
 const MACHINE: &str = "X-Headroom-Machine";
@@ -48,11 +56,15 @@ async fn agent(
         Ok(id) => id,
         Err(response) => return Ok(response),
     };
+    let accepts = request.headers().get(ACCEPT);
+    if accepts.is_some_and(|accepts| accepts == "application/json") {
+        return Ok(seat(&state, id).await);
+    }
+    if let Some(others) = others_only(request.headers()) {
+        return Ok(other_protocol(&state, id, &others).await);
+    }
     let Opened { response, encoding, .. } = match open(&request, body, MOST_MESSAGE).await? {
         Ok(opened) => opened,
-        Err(response) if response.status() == StatusCode::UPGRADE_REQUIRED => {
-            return Ok(seat(&state, id).await);
-        }
         Err(response) => return Ok(response),
     };
     let Some(afterwards) = request.conn_data::<Afterwards>() else { return Ok(stopping()) };
@@ -70,7 +82,9 @@ async fn admit(state: &State, headers: &HeaderMap) -> Result<NodeId, HttpRespons
         return Err(error(StatusCode::UNAUTHORIZED, message));
     };
     let machine = text(MACHINE).unwrap_or_default();
-    let refusal = match state.tokens.admit(token.trim(), machine, crate::clock::unix_ms()) {
+    let version = text(USER_AGENT.as_str()).and_then(|text| text.strip_prefix("headroom/"));
+    let now_ms = crate::clock::unix_ms();
+    let refusal = match state.tokens.admit(token.trim(), machine, version, now_ms) {
         Ok(id) => return Ok(id),
         Err(refusal) => refusal,
     };
@@ -86,18 +100,38 @@ async fn admit(state: &State, headers: &HeaderMap) -> Result<NodeId, HttpRespons
     Err(error(status, refusal.to_string()))
 }
 
-/// What an agent is told that would be let in but opens no WebSocket: which node it is, and how that stands.
+/// The subprotocols that an agent offers, if this head speaks none of them. One that offers none speaks
+/// JSON.
+fn others_only(headers: &HeaderMap) -> Option<String> {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    let offered: Vec<&str> = offered.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let is_spoken = |name: &&str| Encoding::ALL.iter().any(|one| one.subprotocol() == *name);
+    (!offered.is_empty() && !offered.iter().any(is_spoken)).then(|| offered.join(", "))
+}
+
+/// The answer to an agent of another protocol, which is shown as refused.
+async fn other_protocol(state: &State, id: NodeId, offered: &str) -> HttpResponse {
+    let offered: String = offered.chars().filter(|c| !c.is_control()).take(MOST_OFFERED).collect();
+    let why = format!(
+        "the agent of node {id} speaks {offered}, this head (Headroom {}) protocol {PROTOCOL}; upgrade the \
+         older of them",
+        env!("CARGO_PKG_VERSION")
+    );
+    // A head that is gone says so in its own way.
+    state.head.refused(id, why.clone()).await.ok();
+    let mut response = error(StatusCode::UPGRADE_REQUIRED, why);
+    response.headers_mut().insert(RETRY_AFTER, OTHER_PROTOCOL_S.into());
+    response
+}
+
+/// What an agent is told that only asks whether it would be let in: which node it is, and how that stands.
 async fn seat(state: &State, id: NodeId) -> HttpResponse {
     let word = match state.head.detail(id.clone()).await {
         Ok(Some(AsOf { now_ms, of })) => Some(condition(&of, now_ms).0.name()),
         Ok(None) => None,
         Err(HeadGone) => return stopping(),
     };
-    let message = "agents report here through a WebSocket";
-    HttpResponse::build(StatusCode::UPGRADE_REQUIRED)
-        .insert_header((UPGRADE, "websocket"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({ "error": message, "node": id, "state": word }))
+    fresh(&json!({ "node": id, "state": word }))
 }
 
 /// How a link ended.

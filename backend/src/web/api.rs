@@ -22,6 +22,7 @@ use super::{State, csv, error, fresh, history, wrong_method};
 use crate::head::fleet::{NodeDetail, Numbered};
 use crate::head::{AsOf, HeadGone};
 use crate::history::tell::Form;
+use crate::tokens::Issued;
 
 /// A sweep takes a fraction of a second; a node that needs longer has other troubles.
 const USAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,6 +72,8 @@ struct NodeView<'a> {
     /// Between two readings, in ms.
     period_ms: u32,
     facts: &'a NodeFacts,
+    /// The version of its agent.
+    agent: Option<String>,
     /// What new programs can get, estimated where the kernel does not say it.
     available: Option<AvailableReport>,
     /// `total − available`, in bytes.
@@ -81,7 +84,7 @@ struct NodeView<'a> {
 }
 
 impl<'a> NodeView<'a> {
-    fn new(node: &'a NodeDetail, now_ms: u64) -> Self {
+    fn new(node: &'a NodeDetail, agents: &Agents, now_ms: u64) -> Self {
         let NodeDetail { state, standing, labels, .. } = node;
         let sample = state.latest.as_ref().map(|latest| &latest.sample);
         let (condition, since_ms) = condition(node, now_ms);
@@ -99,10 +102,27 @@ impl<'a> NodeView<'a> {
             age_ms: state.latest.as_ref().map(|latest| now_ms.saturating_sub(latest.at_ms)),
             period_ms: state.period_ms,
             facts: &state.facts,
+            agent: agents.of(node),
             available: sample.and_then(AvailableReport::of),
             used: sample.and_then(memory::used),
             forecast: node.forecast.as_ref(),
             sample,
+        }
+    }
+}
+
+/// Of which version agents are, as they said when they used their tokens.
+struct Agents(Vec<Issued>);
+
+impl Agents {
+    fn of(&self, node: &NodeDetail) -> Option<String> {
+        match self.0.binary_search_by(|issued| issued.name.cmp(&node.state.id)) {
+            Ok(place) => self.0[place].agent.clone(),
+            // Without a token there is the head's own, or none any more.
+            Err(_) if matches!(node.standing, Standing::Connected { .. }) => {
+                Some(env!("CARGO_PKG_VERSION").into())
+            }
+            Err(_) => None,
         }
     }
 }
@@ -121,7 +141,8 @@ async fn nodes(
     Ok(match state.head.nodes().await {
         Ok(AsOf { now_ms, of: nodes }) if form == Form::Csv => csv::nodes(&nodes, now_ms),
         Ok(AsOf { now_ms, of: nodes }) => {
-            let nodes = nodes.iter().map(|node| NodeView::new(node, now_ms)).collect();
+            let agents = Agents(state.tokens.list());
+            let nodes = nodes.iter().map(|node| NodeView::new(node, &agents, now_ms)).collect();
             fresh(&NodesView { now_ms, nodes })
         }
         Err(HeadGone) => stopping(),
@@ -151,7 +172,7 @@ async fn node(state: web::Data<State>, id: web::Path<String>) -> HttpResponse {
         (field.def().id, per_second)
     };
     fresh(&DetailView {
-        node: NodeView::new(&detail, now_ms),
+        node: NodeView::new(&detail, &Agents(state.tokens.list()), now_ms),
         rates: counters.map(rate).collect(),
         survey: detail.survey.as_ref(),
     })

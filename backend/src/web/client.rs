@@ -7,10 +7,7 @@ use actix_web::http::header::{COOKIE, HeaderMap};
 
 use super::Entrance;
 use crate::clock::unix_ms;
-use crate::viewers::Viewers;
-
-/// The cookie that a session is kept in.
-pub(super) const COOKIE_NAME: &str = "headroom_session";
+use crate::viewers::{COOKIE_NAME, Viewers};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

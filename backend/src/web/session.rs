@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::body;
-use super::client::{COOKIE_NAME, Client, Right};
+use super::client::{Client, Right};
 use super::{Entrance, State, error, fresh, wrong_method};
 use crate::clock::unix_ms;
-use crate::viewers::{NotSignedIn, SESSION};
+use crate::viewers::{COOKIE_NAME, NotSignedIn, SESSION};
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let post = || web::to(async || wrong_method("POST"));

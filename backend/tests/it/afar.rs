@@ -54,6 +54,11 @@ impl Head {
         self.server.pid()
     }
 
+    /// What it has written to standard error.
+    pub(crate) fn stderr(&self) -> String {
+        self.server.stderr()
+    }
+
     /// Where it keeps its data.
     pub(crate) fn data(&self) -> &Path {
         self.data.path()

@@ -165,7 +165,7 @@ fn cast(plan: &HeadPlan, head: &Head) -> Cast {
     cast
 }
 
-fn black_box() -> BlackBox {
+pub(crate) fn black_box() -> BlackBox {
     let row = |pid, name: &str, mib: u64| Ranked { pid, name: name.into(), bytes: mib << 20 };
     let killed = Killed {
         pid: 77,

@@ -22,7 +22,15 @@ pub(crate) async fn watched(roots: Roots, period_ms: u32) -> Head {
     let link = head.connect(None).await.unwrap();
     let (links, incoming) = mpsc::channel(1);
     links.try_send(link).ok();
-    let agent = Agent { roots, period_ms, labels: Vec::new(), journal: None, shows: None };
+    let agent = Agent {
+        roots,
+        period_ms,
+        name: None,
+        labels: Vec::new(),
+        journal: None,
+        shows: None,
+        pulse: headroom::systemd::life::Pulse::of_part(),
+    };
     actix_web::rt::spawn(run(agent, incoming));
     head
 }

@@ -221,10 +221,16 @@ impl Head {
 
     /// The same; an error if there is no connection.
     pub(crate) fn try_get(&self, path: &str) -> std::io::Result<Answer> {
+        self.try_get_with(path, "")
+    }
+
+    /// The same with `headers`, whole lines.
+    pub(crate) fn try_get_with(&self, path: &str, headers: &str) -> std::io::Result<Answer> {
         let tcp = TcpStream::connect_timeout(&self.address, SOON)?;
         tcp.set_read_timeout(Some(SOON))?;
         let host = self.address;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n");
         let Some(fingerprint) = self.fingerprint else { return exchange(tcp, &request) };
         let config = Arc::new(pinned(&[fingerprint]));
         let name = rustls::pki_types::ServerName::from(self.address.ip());

@@ -40,6 +40,13 @@ impl Mount {
         mounted.then(|| Self(at.to_owned()))
     }
 
+    /// The file system in the file `image`, on a block device that is given back with it.
+    pub(crate) fn image(image: &Path, at: &Path) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let mounted = mount(&["-o", "loop,noatime,commit=5", image.to_str().unwrap()], at);
+        mounted.then(|| Self(at.to_owned()))
+    }
+
     fn bind(what: &Path, at: &Path) -> Self {
         assert!(mount(&["--bind", what.to_str().unwrap()], at));
         Self(at.to_owned())

@@ -11,7 +11,8 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use shared::survey::{Finding, Severity};
 
 use crate::captures::captures;
-use crate::support::{FakeProc, command, headroom, say, until};
+use crate::client::get;
+use crate::support::{FakeProc, Server, command, headroom, say, until};
 
 fn doctor(fake: &FakeProc, flags: &[&str]) -> Output {
     headroom(iter::once(&"doctor").chain(flags).map(ToString::to_string).chain(fake.args()))
@@ -101,6 +102,34 @@ fn what_files_say_is_shown_safely() {
         let bad = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
         assert!(!text.contains(bad) && !text.contains("\\u00"), "{text:?}");
     }
+}
+
+#[test]
+fn what_is_written_to_a_card_is_told_here_and_at_the_head() {
+    let fake = FakeProc::new();
+    fake.write("proc/uptime", "345600.00 1.00\n");
+    fake.write("proc/diskstats", "179 0 mmcblk0 1 0 8 1 1 0 800000 1 0 1 1\n");
+    fake.write("sys/block/mmcblk0/size", "62333952\n");
+    fake.write("sys/block/mmcblk0/device/type", "SD\n");
+    fake.write("proc/1/io", "write_bytes: 40000000\ncancelled_write_bytes: 0\n");
+    fake.write("proc/1/comm", "rsyslogd\n");
+    let card = "mmcblk0, an SD card of 31.9 GB, takes 102 MB a day since boot (4\u{a0}d)";
+    let text = text(&doctor(&fake, &[])).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&card.replace('\u{a0}', " ")), "{text}");
+    assert!(text.contains(": rsyslogd 10.0 MB, the rest 92.4 MB ("), "{text}");
+    assert!(text.contains("To write less, `sudo systemctl disable --now rsyslog`"), "{text}");
+    // Nobody asked there: so nobody looked into all processes, but for its own the head has the bill.
+    let server = Server::start(&fake, &[]);
+    let found = until("what the head's own agent found", || {
+        let answer = get(server.address(), "/api/v1/nodes/pi-test/doctor");
+        let found: Vec<Finding> = serde_json::from_slice(&answer.body).ok()?;
+        found.into_iter().find(|finding| finding.id == "disk_writes")
+    });
+    assert_eq!(found.severity, Severity::Note);
+    assert!(found.finding.starts_with(card), "{}", found.finding);
+    assert!(found.finding.contains(": Headroom "), "{}", found.finding);
+    assert!(!found.finding.contains("rsyslogd"), "{}", found.finding);
+    assert!(found.fix.contains("`sudo headroom doctor` on the node"), "{}", found.fix);
 }
 
 const THROTTLED: &str = "sys/devices/platform/soc/soc:firmware/get_throttled";

@@ -14,20 +14,20 @@ use crate::cluster::Program;
 use crate::support::{FakeProc, SOON, command};
 
 /// An agent that takes whoever listens there for its head.
-fn agent(fake: &FakeProc, at: SocketAddr) -> Program {
+pub(crate) fn agent(fake: &FakeProc, at: SocketAddr) -> Program {
     let mut agent = command();
     agent.args(["agent", "--token-file", "-", "--period-ms", "50", "--head"]);
     agent.arg(format!("http://{at}")).args(fake.args());
     Program::start(&mut agent, "hrt_secret\n")
 }
 
-fn listener() -> (TcpListener, SocketAddr) {
+pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     (listener, at)
 }
 
-fn accept(listener: &TcpListener) -> TcpStream {
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
     stream
@@ -72,7 +72,7 @@ fn a_refusal_is_shown_as_text_and_says_when_to_come_back() {
 }
 
 /// A head that consents to everything.
-fn head(listener: &TcpListener) -> WebSocket<TcpStream> {
+pub(crate) fn head(listener: &TcpListener) -> WebSocket<TcpStream> {
     #[expect(clippy::result_large_err, reason = "the type is the library's")]
     let consent = |_: &Request, mut response: Response| {
         let protocol = Encoding::Postcard.subprotocol().parse().unwrap();

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -111,9 +112,19 @@ impl Host {
         inside
     }
 
+    /// Its network, for whoever can be given one.
+    pub(crate) fn namespace_file(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.namespace)
+    }
+
+    /// Where its network is.
+    pub(crate) fn network(&self) -> String {
+        format!("/run/netns/{}", self.namespace)
+    }
+
     /// Does something in a thread on this machine's network.
     pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        let namespace = File::open(format!("/run/netns/{}", self.namespace)).unwrap();
+        let namespace = File::open(self.namespace_file()).unwrap();
         thread::scope(|scope| {
             let there = scope.spawn(|| {
                 let kind = Some(LinkNameSpaceType::Network);

@@ -15,6 +15,8 @@ use crate::client::get;
 use crate::support::{Server, command, say, until};
 
 const PERIOD_MS: u64 = 100;
+/// What is watched.
+const CALLS: &str = "open,openat,openat2,pread64";
 /// So long that one reading looks around: every sixtieth does.
 const WATCHED: Duration = Duration::from_secs(7);
 const LOOK_AROUND: usize = 60;
@@ -24,7 +26,7 @@ const PAUSE: f64 = 0.9;
 const RANKED_EVERY: f64 = 30.0;
 
 /// A strace of all threads of a process. It is detached when this is dropped.
-struct Trace {
+pub(crate) struct Trace {
     child: Child,
     file: PathBuf,
 }
@@ -39,10 +41,10 @@ struct Call {
 }
 
 impl Trace {
-    /// Attaches; `Err` is why that cannot be.
-    fn of(pid: u32, file: PathBuf) -> Result<Self, String> {
+    /// Attaches, to see `calls`; `Err` is why that cannot be.
+    pub(crate) fn of(pid: u32, file: PathBuf, calls: &str) -> Result<Self, String> {
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-ttt", "-y", "-s", "4096", "-e", "trace=open,openat,openat2,pread64"]);
+        strace.args(["-f", "-ttt", "-y", "-s", "4096", "-e", &format!("trace={calls}")]);
         strace.arg("-o").arg(&file).args(["-p", &pid.to_string()]);
         let child = strace.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| format!("strace does not start: {error}"))?;
@@ -54,12 +56,11 @@ impl Trace {
         if first.contains(" attached") { Ok(trace) } else { Err(first) }
     }
 
-    /// Detaches, and gives what it saw.
-    fn end(mut self) -> Vec<Call> {
+    /// Detaches, and gives what it saw, a call in each line.
+    pub(crate) fn end(mut self) -> String {
         kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         self.child.wait().unwrap();
-        let text = fs::read_to_string(&self.file).unwrap();
-        text.lines().filter_map(call).collect()
+        fs::read_to_string(&self.file).unwrap()
     }
 }
 
@@ -194,14 +195,14 @@ fn processes_are_only_ranked_and_groups_left_alone_while_nobody_asks() {
         (!node["sample"].is_null()).then(|| node["id"].as_str().unwrap().to_owned())
     });
     let dir = tempfile::tempdir().unwrap();
-    let trace = match Trace::of(server.pid(), dir.path().join("calls")) {
+    let trace = match Trace::of(server.pid(), dir.path().join("calls"), CALLS) {
         Ok(trace) => trace,
         Err(why) => return say(format_args!("NOT RUN: {why}")),
     };
     let after = Machine::after(WATCHED);
     let asked_at = UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
     let usage = get(server.address(), &format!("/api/v1/nodes/{node}/usage"));
-    let calls = trace.end();
+    let calls: Vec<Call> = trace.end().lines().filter_map(call).collect();
 
     let opens = |from: f64, to: f64| {
         let is_open = move |call: &&Call| call.name != "pread64" && (from..to).contains(&call.at);

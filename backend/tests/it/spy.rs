@@ -81,9 +81,11 @@ impl Spies {
                     let agent = Agent {
                         roots: roots.clone(),
                         period_ms,
+                        name: None,
                         labels: Vec::new(),
                         journal: None,
                         shows: None,
+                        pulse: headroom::systemd::life::Pulse::of_part(),
                     };
                     let (links, incoming) = mpsc::channel(1);
                     rt::spawn(agent::run(agent, incoming));

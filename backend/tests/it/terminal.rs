@@ -11,19 +11,19 @@ use crate::client::{get, send_json};
 use crate::support::{FakeProc, SOON, command, say, until};
 
 /// The program at a terminal that `script` makes. It is ended when this is dropped.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
-    keys: ChildStdin,
+    pub(crate) keys: ChildStdin,
     screen: Arc<Mutex<String>>,
 }
 
 impl Terminal {
     /// `None` where there is no `script`.
-    fn start(args: &str, data: &Path) -> Option<Self> {
+    pub(crate) fn start(args: &str, data: &Path) -> Option<Self> {
         let program = command().get_program().to_str().unwrap().to_owned();
         let mut script = Command::new("script");
         script.args(["-q", "-e", "-c", &format!("exec '{program}' {args}"), "/dev/null"]);
-        script.env("HEADROOM_DATA_DIR", data);
+        script.env("HEADROOM_DATA_DIR", data).env("TERM", "xterm-256color");
         let child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let Ok(mut child) = child else {
             say("NOT RUN: there is no `script` here, which makes a terminal");
@@ -42,17 +42,44 @@ impl Terminal {
         Some(Self { child, keys, screen })
     }
 
-    fn screen(&self) -> String {
+    /// All that was written to it so far.
+    pub(crate) fn screen(&self) -> String {
         self.screen.lock().unwrap().clone()
     }
 
-    fn wait_for(&self, text: &str) {
+    /// Waits until `text` was written to it.
+    pub(crate) fn wait_for(&self, text: &str) {
         let seen = || self.screen().contains(text).then_some(());
         until(&format!("{text:?} on the screen: {}", self.screen()), seen);
     }
 
+    /// Types `keys` once `question` is on the screen.
+    pub(crate) fn answer(&mut self, question: &str, keys: &str) {
+        self.wait_for(question);
+        // What stood there before is no question any more.
+        self.screen.lock().unwrap().clear();
+        self.keys.write_all(keys.as_bytes()).unwrap();
+    }
+
     fn code(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Waits for its end: with which code, and what is on the screen then.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().unwrap().code();
+        // What it wrote last is on its way.
+        let begun = Instant::now();
+        let mut last = self.screen();
+        while begun.elapsed() < SOON {
+            thread::sleep(Duration::from_millis(100));
+            let now = self.screen();
+            if now == last {
+                break;
+            }
+            last = now;
+        }
+        (code, last)
     }
 }
 
@@ -92,6 +119,7 @@ fn a_password_is_made_and_told_once() {
     drop(terminal);
     let terminal = start().unwrap();
     terminal.wait_for("Headroom is at");
+    until("the whole line", || terminal.screen().ends_with('\n').then_some(()));
     let screen = terminal.screen();
     let at = screen.trim().strip_prefix("Headroom is at http://").unwrap().parse().unwrap();
     get(at, "/api/v1/nodes").error(401);

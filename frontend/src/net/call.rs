@@ -6,7 +6,7 @@ use leptos::web_sys::{Headers, RequestInit, Response};
 use wasm_bindgen_futures::JsFuture;
 
 use super::fetch::send;
-use crate::access::{Call, Reply, Request, Session, Token};
+use crate::access::{Call, Lines, Reply, Request, Session, Token};
 
 /// Asks the head.
 pub(crate) async fn perform(call: Call) -> Reply {
@@ -31,7 +31,10 @@ pub(crate) async fn perform(call: Call) -> Reply {
         }
         Call::Create(name) => {
             let answer = ask("POST", "/api/v1/tokens", Some(&object("name", &name))).await;
-            Reply::Created(answer.map(|answer| text(&answer, "line")))
+            Reply::Created(answer.map(|answer| Lines {
+                setup: text(&answer, "setup"),
+                agent: text(&answer, "line"),
+            }))
         }
         Call::Revoke(name) => {
             // The head gives names that are safe in addresses.

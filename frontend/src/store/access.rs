@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use leptos::prelude::*;
 
 use super::Store;
-use crate::access::{Call, Reply, Session, Token};
+use crate::access::{Call, Lines, Reply, Session, Token};
 
 /// Requests, and what came of them.
 pub(crate) struct Desk {
@@ -16,7 +16,7 @@ pub(crate) struct Desk {
     refusal: RefCell<String>,
     tokens: RefCell<Vec<Token>>,
     /// The line that joins a node, or why there is none.
-    line: RefCell<Option<Result<String, String>>>,
+    lines: RefCell<Option<Result<Lines, String>>>,
     answered: RwSignal<()>,
     /// Whether the user asks to sign in, though reading needs no session.
     wants_in: Cell<bool>,
@@ -30,7 +30,7 @@ impl Desk {
             session: RefCell::default(),
             refusal: RefCell::default(),
             tokens: RefCell::default(),
-            line: RefCell::default(),
+            lines: RefCell::default(),
             answered: RwSignal::new(()),
             wants_in: Cell::new(false),
         }
@@ -81,15 +81,15 @@ impl Desk {
         self.tokens.borrow().clone()
     }
 
-    /// The line that joins a node, or why there is none; `None` before one was asked for.
-    pub(crate) fn line(&self) -> Option<Result<String, String>> {
+    /// The lines that join a node, or why there are none; `None` before they were asked for.
+    pub(crate) fn lines(&self) -> Option<Result<Lines, String>> {
         self.answered.track();
-        self.line.borrow().clone()
+        self.lines.borrow().clone()
     }
 
-    /// Forgets the line: it is a secret.
-    pub(crate) fn forget_line(&self) {
-        self.line.replace(None);
+    /// Forgets the lines: they hold a secret.
+    pub(crate) fn forget_lines(&self) {
+        self.lines.replace(None);
         self.answered.notify();
     }
 }
@@ -131,12 +131,12 @@ impl Store {
                 desk.tokens.replace(result.unwrap_or_default());
             }
             Reply::Created(result) => {
-                desk.line.replace(Some(result));
+                desk.lines.replace(Some(result));
                 desk.ask(Call::Tokens);
             }
             Reply::Revoked(result) => {
                 if let Err(why) = result {
-                    desk.line.replace(Some(Err(why)));
+                    desk.lines.replace(Some(Err(why)));
                 }
                 desk.ask(Call::Tokens);
             }

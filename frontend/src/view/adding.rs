@@ -20,7 +20,7 @@ pub(crate) fn add_adding(dialog: &HtmlDialogElement, store: Store) {
     let part = |name| find(dialog, name);
     let desk = store.desk();
     let name: HtmlInputElement = part("add-name").unchecked_into();
-    let line = part("line");
+    let (setup, line) = (part("setup-line"), part("line"));
     // The node that is waited for.
     let waited: Rc<RefCell<String>> = Rc::default();
     let (typed, asked) = (name.clone(), waited.clone());
@@ -29,38 +29,32 @@ pub(crate) fn add_adding(dialog: &HtmlDialogElement, store: Store) {
         asked.replace(typed.value());
         desk.ask(Call::Create(typed.value()));
     });
-    let copied = line.clone();
-    let button = part("copy");
-    on(button.clone(), "click", move |_| {
-        let text = copied.text_content().unwrap_or_default();
-        // Where there is no clipboard, as over plain HTTP, the line is there to be selected.
-        if let Some(selection) = window().get_selection().ok().flatten() {
-            selection.select_all_children(&copied).ok();
-        }
-        if window().is_secure_context() {
-            drop(window().navigator().clipboard().write_text(&text));
-            show(&button, "Copied");
-        } else {
-            show(&button, "Selected: copy it by hand");
-        }
-    });
-    on(dialog, "close", move |_| desk.forget_line());
+    let copies = [(part("copy-setup"), &setup), (part("copy"), &line)];
+    for (button, line) in copies.clone() {
+        add_copy(button, line.clone());
+    }
+    let copies = copies.map(|(button, _)| button);
+    on(dialog, "close", move |_| desk.forget_lines());
     let (shown, error) = (part("add-line"), part("add-error"));
     let (sign_in, closed) = (part("sign-in"), dialog.clone());
     on(&sign_in, "click", move |_| {
         closed.close();
         store.sign_in();
     });
-    let (copy, form) = (part("copy"), part("add-form"));
+    let form = part("add-form");
     follow(move || {
-        let made = desk.line();
-        let text = made.clone().and_then(Result::ok).unwrap_or_default();
-        reveal(&shown, !text.is_empty());
-        reveal(&form, text.is_empty());
-        show(&line, &text);
+        let made = desk.lines();
+        let lines = made.clone().and_then(Result::ok).unwrap_or_default();
+        let is_none = lines.agent.is_empty();
+        reveal(&shown, !is_none);
+        reveal(&form, is_none);
+        show(&setup, &lines.setup);
+        show(&line, &lines.agent);
         show(&error, &made.and_then(Result::err).unwrap_or_default());
-        if text.is_empty() {
-            show(&copy, "Copy");
+        if is_none {
+            for copy in &copies {
+                show(copy, "Copy");
+            }
             name.set_value("");
         }
     });
@@ -102,6 +96,23 @@ pub(crate) fn add_adding(dialog: &HtmlDialogElement, store: Store) {
     });
     add_tokens(&part("token-list"), store);
     focus(&part("add-name"));
+}
+
+/// Has `button` copy `line`.
+fn add_copy(button: Element, line: Element) {
+    on(button.clone(), "click", move |_| {
+        let text = line.text_content().unwrap_or_default();
+        // Where there is no clipboard, as over plain HTTP, the line is there to be selected.
+        if let Some(selection) = window().get_selection().ok().flatten() {
+            selection.select_all_children(&line).ok();
+        }
+        if window().is_secure_context() {
+            drop(window().navigator().clipboard().write_text(&text));
+            show(&button, "Copied");
+        } else {
+            show(&button, "Selected: copy it by hand");
+        }
+    });
 }
 
 /// What else the machine calls itself.

@@ -160,11 +160,11 @@ impl<'de> Deserializer<'de> for &mut Bytes<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
         let left = self.length()?;
-        visitor.visit_seq(Items { bytes: self, left })
+        visitor.visit_seq(Items { bytes: self, left, may_lack: false })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, left: usize, visitor: V) -> Read<V::Value> {
-        visitor.visit_seq(Items { bytes: self, left })
+        visitor.visit_seq(Items { bytes: self, left, may_lack: false })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -173,7 +173,7 @@ impl<'de> Deserializer<'de> for &mut Bytes<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Read<V::Value> {
-        visitor.visit_seq(Items { bytes: self, left: fields.len() })
+        visitor.visit_seq(Items { bytes: self, left: fields.len(), may_lack: true })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -196,13 +196,16 @@ impl<'de> Deserializer<'de> for &mut Bytes<'de> {
 struct Items<'a, 'de> {
     bytes: &'a mut Bytes<'de>,
     left: usize,
+    /// Whether they are fields, of which the last may be missing: an older version ends before them. A
+    /// field that has no default is an error then, as it must be.
+    may_lack: bool,
 }
 
 impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     type Error = Malformed;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Read<Option<T::Value>> {
-        if self.left == 0 {
+        if self.left == 0 || (self.may_lack && self.bytes.0.is_empty()) {
             return Ok(None);
         }
         self.left -= 1;
@@ -237,7 +240,7 @@ impl<'de> VariantAccess<'de> for &mut Bytes<'de> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, left: usize, visitor: V) -> Read<V::Value> {
-        visitor.visit_seq(Items { bytes: self, left })
+        visitor.visit_seq(Items { bytes: self, left, may_lack: false })
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -245,7 +248,7 @@ impl<'de> VariantAccess<'de> for &mut Bytes<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Read<V::Value> {
-        visitor.visit_seq(Items { bytes: self, left: fields.len() })
+        visitor.visit_seq(Items { bytes: self, left: fields.len(), may_lack: true })
     }
 }
 
@@ -261,6 +264,36 @@ mod tests {
         Of(u16),
         With { text: String, of: Option<Box<u64>> },
         Two(bool, u8),
+    }
+
+    /// A message of one version, and of the next.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Older {
+        first: u16,
+        list: Vec<u8>,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Newer {
+        first: u16,
+        list: Vec<u8>,
+        #[serde(default)]
+        more: Option<String>,
+        #[serde(default)]
+        count: u32,
+    }
+
+    #[test]
+    fn versions_read_each_other() {
+        let newer = Newer { first: 1, list: vec![2, 3], more: Some("x".into()), count: 7 };
+        let older = Older { first: 1, list: vec![2, 3] };
+        assert_eq!(decode(&postcard::to_allocvec(&newer).unwrap()), Ok(Older { ..older }));
+        let bytes = postcard::to_allocvec(&Older { first: 1, list: vec![2, 3] }).unwrap();
+        assert_eq!(decode(&bytes), Ok(Newer { more: None, count: 0, ..newer }));
+        // What was always there must be there, and what was begun must end.
+        assert_eq!(decode::<Newer>(&bytes[..bytes.len() - 1]), Err(Malformed));
+        assert_eq!(decode::<Newer>(&[&bytes[..], &[1, 5, 65]].concat()), Err(Malformed));
+        assert_eq!(decode::<Older>(&bytes[..1]), Err(Malformed));
     }
 
     fn kind() -> impl Strategy<Value = Kind> {

@@ -1,9 +1,11 @@
 //! What a built program says of itself, and what must be true of it before it is handed out.
 
-use super::arch::Arch;
+use super::arch::{ARMV6, Arch};
 use super::tools;
 use crate::error::{Error, Result};
-use crate::process;
+use crate::files;
+use crate::process::{self, root};
+use crate::web;
 use std::fmt;
 use std::path::Path;
 
@@ -38,15 +40,15 @@ pub(super) struct Facts {
     needs: Vec<String>,
     /// The newest version of the C library that one of its symbols has.
     pub(super) glibc: Option<Version>,
-    /// Of 32-bit ARM, the oldest architecture it runs on, such as `v6`.
-    cpu: Option<String>,
+    /// Whether nothing has to load it but the kernel.
+    is_static: bool,
 }
 
 impl Facts {
     /// Reads them from a file.
     pub(super) fn of(program: &Path) -> Result<Self> {
         let mut readelf = tools::from_debian("readelf", "binutils")?;
-        readelf.env("LC_ALL", "C").args(["-W", "-h", "-d", "-V", "-A"]).arg(program);
+        readelf.env("LC_ALL", "C").args(["-W", "-h", "-l", "-d", "-V"]).arg(program);
         Self::parse(&process::output(&mut readelf)?)
             .ok_or_else(|| Error::say(format!("{}: not a program of Linux", program.display())))
     }
@@ -67,7 +69,7 @@ impl Facts {
             machine: value("Machine:")?,
             needs: needs.collect(),
             glibc: versions.max(),
-            cpu: value("Tag_CPU_arch:"),
+            is_static: !text.contains("program interpreter"),
         })
     }
 
@@ -82,6 +84,11 @@ impl Facts {
                 "needs version {glibc} of the C library, and Debian 12 has {NEWEST_GLIBC}; build it on \
                  Debian 12, or link it with that version"
             ));
+        }
+        if arch == ARMV6 && !(self.needs.is_empty() && self.is_static) {
+            return wrong(
+                "needs libraries of the system, and is for systems that have none for it".into(),
+            );
         }
         let known = |name: &String| LIBRARIES.iter().any(|(library, _)| library == name);
         match self.needs.iter().find(|name| !known(name)) {
@@ -113,6 +120,26 @@ impl Facts {
     }
 }
 
+/// Whether the page is in it, and no directory of the machine that built it.
+pub(super) fn check_content(program: &Path) -> Result<()> {
+    let bytes = files::read(program)?;
+    let holds = |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
+    let wrong = |what: String| Err(Error::say(format!("{}: {what}", program.display())));
+    let page = files::list(&web::dir())?
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "br"));
+    for file in page {
+        if !holds(&files::read(&file)?) {
+            return wrong(format!("the page's {} is not in it; build it again", file.display()));
+        }
+    }
+    let here = root().display().to_string();
+    if holds(here.as_bytes()) {
+        return wrong(format!("the directory of the sources, {here}, is in it"));
+    }
+    Ok(())
+}
+
 /// Writes a copy of `program` without symbols and notes.
 pub(super) fn strip(program: &Path, arch: Arch, to: &Path) -> Result<()> {
     let name = format!("{}-strip", arch.gnu);
@@ -123,7 +150,7 @@ pub(super) fn strip(program: &Path, arch: Arch, to: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arch::{AMD64, ARMHF};
+    use super::super::arch::{AMD64, ARMHF, ARMV6};
     use super::{Facts, Version};
     use std::path::Path;
 
@@ -134,8 +161,7 @@ mod tests {
  0x00000001 (NEEDED)                     Shared library: [libc.so.6]
   000000:   2 (GLIBC_2.4)      3 (GLIBC_2.9)    4 (GLIBC_2.34)
   0x0040:   Name: GLIBC_2.17  Flags: none  Version: 8
-  Tag_CPU_name: \"7-A\"
-  Tag_CPU_arch: v7
+      [Requesting program interpreter: /lib/ld-linux-armhf.so.3]
 ";
 
     #[test]
@@ -143,7 +169,7 @@ mod tests {
         let facts = Facts::parse(ARM).unwrap();
         assert_eq!(facts.needs, ["libgcc_s.so.1", "libc.so.6"]);
         assert_eq!(facts.glibc, Some(Version(2, 34)));
-        assert_eq!(facts.cpu.as_deref(), Some("v7"));
+        assert!(!facts.is_static);
         assert_eq!(Facts::parse("readelf: Error: Not an ELF file"), None);
     }
 
@@ -157,6 +183,8 @@ mod tests {
         assert!(check(ARM, AMD64).contains("for ARM, but amd64 is Advanced"));
         let newer = ARM.replace("GLIBC_2.17", "GLIBC_2.39");
         assert!(check(&newer, ARMHF).contains("needs version 2.39 of the C library"));
+        assert!(check(ARM, ARMV6).contains("needs libraries of the system"));
+        assert_eq!(check("  Machine:                           ARM", ARMV6), "");
         let more = ARM.replace("libc.so.6", "libssl.so.3");
         assert!(check(&more, ARMHF).contains("needs libssl.so.3"));
     }

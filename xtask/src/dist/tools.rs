@@ -1,5 +1,6 @@
 //! Programs that packaging needs, below `target/tools` or from Debian's packages.
 
+use super::arch::Arch;
 use crate::apt;
 use crate::error::{Error, Result};
 use crate::files;
@@ -18,6 +19,10 @@ pub(super) struct Tool {
 /// Writes `.deb` files from what Cargo.toml says of them.
 pub(super) const CARGO_DEB: Tool =
     Tool { name: "cargo-deb", version: "3.8.0", takes: "two minutes" };
+
+/// Lists what a program is made of.
+pub(super) const CARGO_CYCLONEDX: Tool =
+    Tool { name: "cargo-cyclonedx", version: "0.5.9", takes: "two minutes" };
 
 impl Tool {
     /// Where it is; built first when it is not there.
@@ -40,14 +45,31 @@ impl Tool {
     }
 }
 
+/// Makes sure that there is a C compiler for `arch`, which also links.
+pub(super) fn compiler(program: &str, arch: Arch) -> Result<()> {
+    if find(&[program]).is_some() {
+        return Ok(());
+    }
+    eprintln!(
+        "compiling for {} needs `{program}`; installing {}",
+        arch.name,
+        arch.compiler.join(", ")
+    );
+    install(arch.compiler)
+}
+
 /// A program of Debian's, installed when it is not there.
 pub(super) fn from_debian(program: &str, package: &str) -> Result<Command> {
     if find(&[program]).is_none() {
         eprintln!("packaging needs `{program}`; installing {package}");
-        apt::install(&[package]).map_err(|error| {
-            let line = apt::line(&[package]);
-            Error::say(format!("{error}\nRun `{line}` as root, and try again"))
-        })?;
+        install(&[package])?;
     }
     Ok(Command::new(program))
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    apt::install(packages).map_err(|error| {
+        let line = apt::line(packages);
+        Error::say(format!("{error}\nRun `{line}` as root, and try again"))
+    })
 }

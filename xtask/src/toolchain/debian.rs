@@ -1,5 +1,5 @@
-//! Debian's compiler for its browsers (`rustc-web`), fetched and unpacked without installing
-//! anything: for machines whose rustup cannot download.
+//! Debian's compiler for its browsers (`rustc-web`), and its libraries for other machines, fetched and
+//! unpacked without installing anything: for what rustup cannot download, or does not have.
 
 mod apt;
 
@@ -42,7 +42,7 @@ impl Tree {
         files::remove_dir(&work)?;
         files::create_dir(&work.join("tree"))?;
         eprintln!("looking for Debian's rustc-web, which can build its own standard library");
-        let apt = Apt::new(&work)?;
+        let apt = Apt::new(&work, None)?;
         let downloads = apt.plan()?;
         let bytes: usize = downloads.iter().map(|one| one.bytes).sum();
         eprintln!(
@@ -89,8 +89,8 @@ impl Tree {
         self.dir.join("usr/bin/clippy-driver").is_file()
     }
 
-    /// This tree's cargo, which builds the standard library along with the page.
-    pub(super) fn cargo(&self, subcommand: &str) -> Command {
+    /// This tree's cargo, which builds these crates of the standard library along.
+    pub(super) fn cargo(&self, subcommand: &str, std: &str) -> Command {
         let bin = self.dir.join("usr/bin");
         // cargo-clippy looks for its driver beside itself, and for cargo in the environment.
         let program = if subcommand == "clippy" { "cargo-clippy" } else { "cargo" };
@@ -105,9 +105,42 @@ impl Tree {
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &self.linker)
             // build-std is unstable; this compiler is stable, so it must be told that we know.
             .env("RUSTC_BOOTSTRAP", "1")
-            .args([subcommand, "-Z", "build-std=std,panic_abort"]);
+            .args([subcommand, "-Z", &format!("build-std={std}")]);
         command
     }
+
+    /// Where everything of it lies.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// The files of a package for machines of `arch`, which this one need not know: where they lie, as below
+/// `/`.
+pub(crate) fn files_of(package: &str, arch: &str) -> Result<PathBuf> {
+    let home = super::home();
+    let _lock = files::lock(&home.join("lock"))?;
+    let dir = home.join(format!("{package}-{arch}"));
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    eprintln!(
+        "fetching Debian's {package} for {arch} into target/toolchain (nothing is installed)"
+    );
+    let work = home.join("unfinished");
+    files::remove_dir(&work)?;
+    files::create_dir(&work.join("tree"))?;
+    let apt = Apt::new(&work, Some(arch))?;
+    apt.update();
+    process::run(apt.command("apt-get").args(["download", package]))?;
+    let deb = files::list(&work)?;
+    let deb = deb.iter().find(|path| path.extension().is_some_and(|kind| kind == "deb"));
+    let deb =
+        deb.ok_or_else(|| Error::say(format!("apt-get downloaded no {package} for {arch}")))?;
+    process::run(Command::new("dpkg").arg("-x").arg(deb).arg(work.join("tree")))?;
+    files::rename(&work.join("tree"), &dir)?;
+    files::remove_dir(&work)?;
+    Ok(dir)
 }
 
 /// Makes the tree usable where it lies: links within it, and nothing that no build reads.

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use shared::wire::Encoding;
+use shared::wire::{Encoding, PROTOCOL};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
 use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::http::header::{self, HeaderMap, HeaderName};
@@ -23,6 +24,8 @@ use crate::probe::text;
 
 /// Bytes of a message of the head at most.
 const MOST_FRAME: usize = 64 << 10;
+/// When to ask a head of another protocol again, in ms.
+const OTHER_PROTOCOL_MS: u32 = 60_000;
 /// Bytes of a refusal that are read.
 const MOST_REFUSAL: u64 = 4 << 10;
 /// Characters of it that are shown.
@@ -115,6 +118,13 @@ pub(super) async fn upgrade<'a>(
     match client_async_with_config(request, wire, Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(refusal)) => Err(NoSocket::Refused(refusal)),
+        // It consents, but to none of what this agent speaks.
+        Err(tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {
+            let why = format!(
+                "{url} speaks another protocol than this agent ({PROTOCOL}); upgrade the older of them"
+            );
+            Err(NoSocket::Lost(End::Refused { why, retry_ms: OTHER_PROTOCOL_MS }))
+        }
         Err(error) => Err(lost(&error)),
     }
 }

@@ -40,6 +40,37 @@ fn with<'a>(args: &'a [&'a str], token: &'a [String; 2]) -> Vec<&'a str> {
     args.iter().copied().chain(token.iter().map(String::as_str)).collect()
 }
 
+/// As Kubernetes hands secrets to those who are not root.
+#[cfg(unix)]
+#[test]
+fn a_token_that_belongs_to_others_may_come_through_our_group() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("NOT RUN: only root can give a file away");
+    }
+    let (_dir, token) = token();
+    let args = ["--head", "https://pi", "--fingerprint", PIN];
+    let path = Path::new(&token[1]);
+    let resolved = |mode| {
+        set_mode(path, mode);
+        resolve(&with(&args, &token)).map(drop)
+    };
+    assert!(resolved(0o440).unwrap_err().contains("chmod 600"));
+    std::os::unix::fs::chown(path, Some(65_532), None).unwrap();
+    assert_eq!(resolved(0o440), Ok(()));
+    assert!(resolved(0o444).unwrap_err().contains("chmod 600"));
+}
+
+#[test]
+fn what_a_node_is_called_can_be_said() {
+    let (_dir, token) = token();
+    let args = ["--head", "https://pi", "--fingerprint", PIN, "--node-name"];
+    let called = |name| resolve(&with(&[&args[..], &[name]].concat(), &token));
+    assert_eq!(called("pi-07.local").unwrap().name.as_deref(), Some("pi-07.local"));
+    for wrong in ["", "a\u{1b}[2J", &"x".repeat(254)] {
+        assert!(called(wrong).unwrap_err().contains("no name of 1 to 253"), "{wrong:?}");
+    }
+}
+
 #[test]
 fn flags_win_over_the_table_of_the_file() {
     let (dir, token) = token();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use actix_web::http::Uri;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use lettre::message::Mailbox;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use shared::survey::Severity;
 
@@ -14,17 +15,18 @@ use shared::survey::Severity;
 const MOST_EXTRA: usize = 32;
 
 /// E-mail, handed to a server that sends it on.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Email {
     /// The server: a name or an address.
     pub server: String,
-    /// Its port; without it 587, 465 or 25, by [`Self::tls`].
+    /// Its port [default: 587, 465 or 25, by `tls`].
     pub port: Option<u16>,
-    /// How the connection is protected.
+    /// How the connection is protected: `starttls` begins in plain and goes no further without TLS; `tls`
+    /// is TLS from the first byte on; `none` is for a server on this machine [default: starttls].
     #[serde(default)]
     pub tls: EmailTls,
-    /// Whether a server on another machine may be spoken to without TLS.
+    /// Whether a server on another machine may be spoken to without TLS [default: false].
     #[serde(default)]
     pub allow_plaintext: bool,
     /// Certificates that are trusted in place of those of the system (PEM).
@@ -33,16 +35,18 @@ pub struct Email {
     pub user: Option<String>,
     /// The file of the password.
     pub password_file: Option<PathBuf>,
-    /// From whom it is.
+    /// From whom it is, such as `Headroom <pi@example.com>`.
     #[serde(deserialize_with = "from")]
+    #[schemars(with = "String")]
     pub from: Mailbox,
-    /// To whom it goes.
+    /// To whom it goes: one address, or several.
     #[serde(deserialize_with = "to")]
+    #[schemars(with = "OneOrMore")]
     pub to: Vec<Mailbox>,
 }
 
 /// How a connection to a mail server is protected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmailTls {
     /// It begins in plain, and goes no further without TLS.
@@ -91,14 +95,16 @@ fn from<'de, D: Deserializer<'de>>(from: D) -> Result<Mailbox, D::Error> {
     mailbox("from", &String::deserialize(from)?)
 }
 
-fn to<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Mailbox>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMore {
-        One(String),
-        More(Vec<String>),
-    }
+/// One text, or several.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(title = "text or list of texts")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
 
+fn to<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Mailbox>, D::Error> {
     match OneOrMore::deserialize(from)? {
         OneOrMore::One(text) => Ok(vec![mailbox("to", &text)?]),
         OneOrMore::More(texts) => texts.iter().map(|text| mailbox("to", text)).collect(),
@@ -106,10 +112,10 @@ fn to<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Mailbox>, D::Error> {
 }
 
 /// How urgent a service takes each severity to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Priorities {
-    /// Of trouble.
+    /// Of trouble, such as memory that is short.
     pub trouble: Option<u8>,
     /// Of a warning.
     pub warning: Option<u8>,
@@ -140,19 +146,21 @@ impl Priorities {
 }
 
 /// ntfy, by ntfy.sh or a server of one's own.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ntfy {
-    /// The address of the server.
+    /// The address of the server [default: `https://ntfy.sh`].
     #[serde(default = "ntfy_sh")]
     pub server: String,
     /// The topic. Whoever knows it reads it, where topics are not protected…
+    #[schemars(description = "The topic, where topics are protected; else `topic_file`.")]
     pub topic: Option<String>,
     /// …so it may stand in a file.
+    #[schemars(description = "The file of the topic: whoever knows it reads it.")]
     pub topic_file: Option<PathBuf>,
     /// The file of an access token.
     pub token_file: Option<PathBuf>,
-    /// Urgency, 1 to 5.
+    /// Urgency, 1 to 5 [default: 5, 4 and 3].
     #[serde(default)]
     pub priority: Priorities,
     /// Certificates that are trusted in place of those of the system (PEM).
@@ -187,14 +195,14 @@ pub(crate) fn is_topic(text: &str) -> bool {
 }
 
 /// A Gotify server.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gotify {
     /// Its address.
     pub server: String,
     /// The file of the application's token.
     pub token_file: PathBuf,
-    /// Urgency, 0 to 10.
+    /// Urgency, 0 to 10 [default: 8, 5 and 2].
     #[serde(default)]
     pub priority: Priorities,
     /// Certificates that are trusted in place of those of the system (PEM).
@@ -210,14 +218,14 @@ impl Gotify {
 }
 
 /// A bot of Telegram.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Telegram {
     /// The chat it writes to: a number, or the `@name` of a channel.
     pub chat_id: ChatId,
     /// The file of the bot's token.
     pub token_file: PathBuf,
-    /// The address of another server of the Bot API.
+    /// The address of the server of the Bot API [default: `https://api.telegram.org`].
     #[serde(default = "telegram_org")]
     pub server: String,
     /// Certificates that are trusted in place of those of the system (PEM).
@@ -225,8 +233,9 @@ pub struct Telegram {
 }
 
 /// See [`Telegram::chat_id`].
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(title = "number or text")]
 pub enum ChatId {
     /// Of a person, a group or a channel.
     Number(i64),
@@ -251,7 +260,7 @@ impl Telegram {
 }
 
 /// A webhook of Discord.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Discord {
     /// The file of its address.
@@ -261,7 +270,7 @@ pub struct Discord {
 }
 
 /// An incoming webhook of Slack.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slack {
     /// The file of its address.
@@ -271,12 +280,14 @@ pub struct Slack {
 }
 
 /// An address that takes JSON.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
     /// The address…
+    #[schemars(description = "The address; give this or `url_file`.")]
     pub url: Option<String>,
     /// …or the file of it, if it is a secret.
+    #[schemars(description = "The file of the address, if that is a secret.")]
     pub url_file: Option<PathBuf>,
     /// Headers besides.
     #[serde(default)]
@@ -317,7 +328,7 @@ impl Webhook {
 }
 
 /// A program that is given JSON on its standard input.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     /// Where it is.

@@ -140,13 +140,15 @@ impl Fleet {
     }
 
     /// An agent that would be this node was turned away.
-    pub(in crate::head) fn tell_refused(&mut self, id: &NodeId, why: &str, now_ms: u64) {
-        if let Some(node) = self.by_id.get(id).and_then(|number| self.nodes.get_mut(number))
-            && node.story.refuse(why)
-        {
-            let event = of_node(now_ms, &node.id, EventKind::Refused, why.to_owned());
+    /// Whether that is news.
+    pub(in crate::head) fn tell_refused(&mut self, id: &NodeId, why: &str, now_ms: u64) -> bool {
+        let node = self.by_id.get(id).and_then(|number| self.nodes.get_mut(number));
+        let is_news = node.is_some_and(|node| node.story.refuse(why));
+        if is_news {
+            let event = of_node(now_ms, id, EventKind::Refused, why.to_owned());
             self.keeping.log.note(event, now_ms);
         }
+        is_news
     }
 
     /// A node cannot be read any more, or can be read again.

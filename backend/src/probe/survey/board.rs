@@ -25,7 +25,7 @@ pub struct Board {
 
 impl Board {
     pub(super) fn read(roots: &Roots) -> Self {
-        let tree = roots.proc.join("device-tree");
+        let tree = roots.device_tree();
         let cpuinfo = Seen::at(roots.proc.join("cpuinfo"));
         let has_device_tree = tree.is_dir();
         let is_pi = is_pi(&tree, cpuinfo.text().unwrap_or_default());

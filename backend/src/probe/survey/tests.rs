@@ -88,6 +88,27 @@ fn a_container_is_known_by_its_files() {
     assert_eq!(flags.as_deref(), Some("virtual machine"));
 }
 
+/// A program in a container is told to read the kernel's own files by another path.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_container_tells_of_the_machine_around_it() {
+    let tree = Tree::new(&[
+        ("sys/firmware/devicetree/base/model", "Raspberry Pi 4 Model B Rev 1.4\0"),
+        ("sys/firmware/devicetree/base/#size-cells", "\0\0\0\x01"),
+        ("sys/fs/cgroup/memory.max", "max\n"),
+    ]);
+    std::os::unix::fs::symlink("/proc", tree.0.path().join("proc")).unwrap();
+    let evidence = tree.survey();
+    assert!(evidence.board.is_pi && evidence.board.has_device_tree);
+    let model = crate::probe::host::facts(&tree.roots()).model;
+    assert_eq!(model.as_deref(), Some("Raspberry Pi 4 Model B Rev 1.4"));
+    assert!(evidence.memory_limit.text().is_some(), "that of the machine");
+    // Without a tree for /sys there is only what limits the container.
+    let evidence = survey(&Roots { sys: "/sys".into(), ..tree.roots() });
+    assert_eq!(evidence.memory_limit, Seen::default());
+    assert_eq!(tree.roots().witness(), tree.0.path().join("proc/1"));
+}
+
 #[test]
 fn controllers_are_those_of_v2_wherever_it_is() {
     let tree = Tree::new(&[("sys/fs/cgroup/unified/cgroup.controllers", "")]);

@@ -79,8 +79,12 @@ impl Plan {
         let roots =
             RootArgs { proc_root: settings.proc_root.clone(), sys_root: settings.sys_root.clone() };
         let file = settings.machine_id_file.clone();
-        let machine = host::machine_id(&roots.resolve(), file.as_deref())
-            .map_err(|source| JoinError::MachineId { path: file.unwrap_or_default(), source })?;
+        let machine =
+            host::machine_id(&roots.resolve(), file.as_deref(), settings.node_name.as_deref())
+                .map_err(|source| JoinError::MachineId {
+                    path: file.unwrap_or_default(),
+                    source,
+                })?;
         let machine = machine_digest(&machine);
         Ok(Self { text, settings, way, token, is_new_token, machine })
     }

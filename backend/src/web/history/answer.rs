@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::super::api::stopping;
 use super::super::params::BadRequest;
 use super::super::{State, error};
-use crate::error::tell;
+use crate::error::Seldom;
 use crate::head::{AsOf, Head, HeadGone};
 use crate::history::query::{BadQuery, Query};
 use crate::history::tell::{self, Form, Listener, Past, Whom};
@@ -106,7 +106,7 @@ impl ResponseError for Failure {
             return stopping();
         }
         if matches!(self, Self::NoHistory(NoHistory::Store(_))) {
-            tell(self);
+            UNREAD.tell(self);
         }
         let mut response = error(self.status_code(), self.to_string());
         if matches!(self, Self::Busy) {
@@ -115,6 +115,9 @@ impl ResponseError for Failure {
         response
     }
 }
+
+/// That history cannot be read: it happens with each request then.
+static UNREAD: Seldom = Seldom::new();
 
 /// Does on a thread of its own what takes a while.
 pub(super) async fn read<T: Send + 'static>(
@@ -279,7 +282,7 @@ impl Body {
             Ok(Some(rest)) => (!rest.is_empty()).then(|| Ok(rest.into())),
             Ok(None) => Some(Err(io::ErrorKind::TimedOut.into())),
             Err(failure) => {
-                tell(format_args!("an answer about history was broken off: {failure}"));
+                UNREAD.tell(format_args!("an answer about history was broken off: {failure}"));
                 Some(Err(io::Error::other(failure)))
             }
         }

@@ -69,7 +69,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "past"),
-        uses: Some(&["ask", "clock", "config", "error", "here", "history", "keeper", "table"]),
+        uses: Some(&["ask", "clock", "config", "data", "error", "history", "keeper", "table"]),
         never: &["tokio", "actix_web", "actix_ws", "std::net"],
         texts: &["/proc", "/sys"],
         because: "past reads a history that is kept, or asks a head, and serves nothing",
@@ -214,21 +214,21 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "ask"),
-        uses: Some(&["config", "error", "here", "secrets", "table", "tls"]),
+        uses: Some(&["clock", "config", "error", "here", "secrets", "table", "tls", "viewers"]),
         never: &["actix_ws", "std::fs"],
         texts: &["/proc", "/sys"],
         because: "ask knows heads by their addresses, and reads no node",
     },
     Module {
         at: (BACKEND, "tokens"),
-        uses: Some(&["clock", "config", "error", "here", "secrets", "table", "tls"]),
+        uses: Some(&["clock", "config", "data", "error", "here", "secrets", "table", "tls"]),
         never: &["actix_web", "actix_ws", "std::net"],
         texts: &["/proc", "/sys"],
         because: "tokens knows who may report, not how they come",
     },
     Module {
         at: (BACKEND, "viewers"),
-        uses: Some(&["config", "error", "here", "prompt", "secrets"]),
+        uses: Some(&["config", "data", "error", "here", "prompt", "secrets"]),
         never: &["actix_web", "actix_ws", "TcpListener", "TcpStream"],
         texts: &["/proc", "/sys"],
         because: "viewers knows who may look, not how they come",
@@ -253,6 +253,23 @@ pub(super) const MODULES: &[Module] = &[
         never: &["std::net", "tokio", "actix_web", "actix_ws"],
         texts: &["/proc", "/sys"],
         because: "secrets is a leaf",
+    },
+    Module {
+        at: (BACKEND, "data"),
+        uses: Some(&["error", "secrets"]),
+        never: &["std::net", "tokio", "actix_web", "actix_ws"],
+        texts: &["/proc", "/sys"],
+        because: "data knows what a head keeps by its names, and nothing of what stands in it",
+    },
+    Module {
+        at: (BACKEND, "backup"),
+        uses: Some(&[
+            "ask", "clock", "config", "data", "error", "here", "history", "keeper", "past",
+            "secrets", "systemd", "table",
+        ]),
+        never: &["std::net", "tokio", "actix_web", "actix_ws"],
+        texts: &["/proc", "/sys/"],
+        because: "backup copies what a head keeps as files, and asks a head for its history",
     },
     Module {
         at: (BACKEND, "systemd"),
@@ -294,7 +311,7 @@ pub(super) const MODULES: &[Module] = &[
     },
     Module {
         at: (BACKEND, "error"),
-        uses: Some(&["history", "probe"]),
+        uses: Some(&["history", "probe", "table"]),
         never: &[],
         texts: &[],
         because: "error knows the errors of the layers below, and nothing else",

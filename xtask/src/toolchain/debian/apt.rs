@@ -4,7 +4,6 @@ use super::{PACKAGES, at_least, minimum};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::process;
-use crate::toolchain::TARGET;
 use std::path::Path;
 use std::process::Command;
 
@@ -15,16 +14,22 @@ pub(super) struct Apt<'a> {
 }
 
 impl<'a> Apt<'a> {
-    pub(super) fn new(work: &'a Path) -> Result<Self> {
+    /// For packages of this machine's architecture, or of another one.
+    pub(super) fn new(work: &'a Path, arch: Option<&str>) -> Result<Self> {
         files::create_dir(&work.join("lists/partial"))?;
         // The directory is ours, so apt's own user may not write there; and the system's hooks are
         // for the system's lists.
-        let settings = format!(
+        let mut settings = format!(
             "Dir::State::Lists \"{0}/lists\";\nDir::Cache \"{0}/cache\";\n\
              APT::Sandbox::User \"root\";\n\
              #clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n",
             work.display()
         );
+        if let Some(arch) = arch {
+            let own =
+                format!("APT::Architecture \"{arch}\";\nAPT::Architectures {{ \"{arch}\"; }};\n");
+            settings.push_str(&own);
+        }
         files::write(&work.join("apt.conf"), settings)?;
         Ok(Self { work })
     }
@@ -35,19 +40,24 @@ impl<'a> Apt<'a> {
         command
     }
 
-    /// What must be downloaded: the packages, and what they link to that is not installed.
-    pub(super) fn plan(&self) -> Result<Vec<Download>> {
+    /// Fetches the lists.
+    pub(super) fn update(&self) {
         if let Err(error) = process::run(self.command("apt-get").arg("update")) {
             // One bad source fails the whole; what counts is whether the packages are listed.
             eprintln!("going on with the lists that came: {error}");
         }
+    }
+
+    /// What must be downloaded: the packages, and what they link to that is not installed.
+    pub(super) fn plan(&self) -> Result<Vec<Download>> {
+        self.update();
         let policy = process::output(self.command("apt-cache").args(["policy", PACKAGES[0]]))?;
         let candidate = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
         let minimum = minimum();
         if !candidate.is_some_and(|version| at_least(version, minimum)) {
             return Err(Error::say(format!(
-                "apt offers rustc-web {}, the page needs {minimum}: install a Rust with the \
-                 standard library for {TARGET} (`rustup target add {TARGET}`) and try again",
+                "apt offers rustc-web {}, and {minimum} is needed: install a Rust with the standard \
+                 library for the target that is built (`rustup target add …`) and try again",
                 candidate.unwrap_or("not at all")
             )));
         }
