@@ -53,6 +53,11 @@ cargo xtask COMMAND
   soak life        a restore that is killed at every call that changes a file
   soak skew        a head and agents of this version with those of an older one, which is built from
                    this repository's history into target/skew
+  soak packages [OLD]
+                   what `dist` makes, in Debian trees of each architecture: installed, set up, joined by
+                   a node of another one, upgraded, purged; from programs OLD/ARCH/headroom of an
+                   earlier build if named; the program for ARMv6 on the oldest board's processor, and
+                   the image under runc; as root
   soak card [HEADROOM SWARM]
                    what a head with sixteen nodes and an agent have written to a disk that is theirs
                    alone, in half an hour from just after a commit, by the device's own counters;
@@ -109,6 +114,8 @@ fn main() -> ExitCode {
         ["dist", args @ ..] => ended(dist::dist(args)),
         ["deb", args @ ..] => ended(dist::deb(args)),
         ["soak", "boot"] => ended(soak_boot()),
+        ["soak", "packages"] => ended(package::soak(None)),
+        ["soak", "packages", old] => ended(package::soak(Some(old))),
         ["soak", "card"] => measured(bench::of_card(None)),
         ["soak", "card", headroom, swarm] => {
             measured(bench::of_card(Some((headroom.into(), swarm.into()))))

@@ -17,12 +17,17 @@ const RELEASE: &str = "bookworm";
 /// (`Documentation/admin-guide/binfmt-misc.rst`).
 const REGISTER: &str = "/proc/sys/fs/binfmt_misc/register";
 
+/// Where they are, each named after its architecture.
+pub(crate) fn home() -> PathBuf {
+    process::target().join("peers/trees")
+}
+
 /// The tree of an architecture, as Debian calls it, with `packages` besides those that every system has.
 pub(crate) fn ensure(arch: &str, packages: &[&str]) -> Result<PathBuf> {
     if !process::is_root() {
         return Err(Error::say("making a Debian tree needs root"));
     }
-    let home = process::target().join("peers/trees");
+    let home = home();
     let _lock = files::lock(&home.join("lock"))?;
     let emulator = emulator(arch)?;
     let tree = home.join(arch);

@@ -34,12 +34,17 @@ fn in_credentials(path: &Path, credentials: Option<&Path>) -> Option<PathBuf> {
 /// Opens a secret, wherever it is to be read.
 pub fn open(path: &Path) -> io::Result<File> {
     File::open(place(path)).map_err(|error| {
-        let is_shut = error.kind() == io::ErrorKind::PermissionDenied && path.starts_with(DIR);
+        let is_shut = error.kind() == io::ErrorKind::PermissionDenied;
         if !is_shut || env::var_os("CREDENTIALS_DIRECTORY").is_none() {
             return error;
         }
-        let why = "the service was not given it: secrets are read when it starts, so restart it once the \
-                   file is there";
+        let why = if path.starts_with(DIR) {
+            "the service was not given it: secrets are read when it starts, so restart it once the file is \
+             there"
+                .into()
+        } else {
+            format!("the service may not read it; put it into {DIR}, and name it so in the settings")
+        };
         io::Error::new(error.kind(), why)
     })
 }

@@ -36,8 +36,9 @@ pub(super) fn check(
         && !service.may_bind_low_ports()
     {
         return refused(format!(
-            "only privileged programs may listen on port {}, and the service is none (with a drop-in that \
-             says AmbientCapabilities=CAP_NET_BIND_SERVICE it would be)",
+            "only privileged programs may listen on port {}, and the service is none (`sudo systemctl edit \
+             headroom` lets it, with AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet= the \
+             same)",
             address.port()
         ));
     }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use actix_http::ws::Message;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
-    USER_AGENT,
+    ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER, SEC_WEBSOCKET_PROTOCOL, USER_AGENT,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{CloseCode, CloseReason};
