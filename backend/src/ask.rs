@@ -1,8 +1,8 @@
 //! Asks a head over HTTP, as scripts do.
 
 mod agent;
+mod found;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +18,13 @@ use shared::forecast::Forecast;
 use shared::{NodeFacts, NodeId, Sample};
 use tokio::time::timeout;
 
-use crate::clock::unix_ms;
-use crate::config::{FleetArgs, HeadArgs, TrustArgs};
+use crate::config::{HeadArgs, TrustArgs};
 use crate::error::{Error, tell};
-use crate::here::Reached;
 use crate::table::plain;
-use crate::{secrets, tls, viewers};
+use crate::{secrets, tls};
 
 pub use agent::{NoSeat, Seat, seat};
+pub use found::{here, place};
 
 /// Bytes of an answer at most: ten thousand nodes.
 const MOST_BYTES: usize = 64 << 20;
@@ -115,35 +114,6 @@ fn all(head: &mut Head<'_>) -> Result<Vec<Node>, Error> {
         node.now_ms = now_ms;
     }
     Ok(nodes)
-}
-
-/// The address of the head that is meant, and how it is trusted: the one that is named, or else the one on
-/// this machine.
-pub fn place(of: FleetArgs) -> Result<(String, TrustArgs), Error> {
-    let FleetArgs { head, trust, data } = of;
-    if let Some(url) = head {
-        return Ok((url, trust));
-    }
-    let dir = data.resolve()?;
-    let Some(found) = here(&dir, trust) else {
-        let text = format!(
-            "this needs a head, which knows the nodes and what they had; no head keeps its data in {}. \
-             Name one with --head, such as --head http://127.0.0.1:8080, or start one with `headroom`",
-            dir.display()
-        );
-        return Err(Error::Refused(text));
-    };
-    Ok(found)
-}
-
-/// The address of the head that keeps its data in `dir`, if it was ever started, and how it is trusted. Who
-/// may read its secrets there need not know its password.
-#[must_use]
-pub fn here(dir: &Path, trust: TrustArgs) -> Option<(String, TrustArgs)> {
-    let reached = Reached::last(dir)?;
-    let fingerprint = trust.fingerprint.or(reached.fingerprint);
-    let session = viewers::session_of_owner(dir, unix_ms());
-    Some((reached.url(), TrustArgs { fingerprint, session, ..trust }))
 }
 
 fn choose(head: &mut Head<'_>, of: &HeadArgs) -> Result<Node, Error> {

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! * [`make`], [`restore`]: the commands.
+//! * [`make()`], [`restore()`]: the commands.
 //! * `archive`: the file, one member after the other; `settings`: what of it lies outside of the data
 //!   directory.
 //! * `takeover`: how a head comes to go on with what was restored.

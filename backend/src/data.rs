@@ -16,7 +16,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::secrets;
 
-pub use stage::{BEFORE, Stage, is_waiting, settle};
+pub use stage::{BEFORE, Stage, is_called, is_waiting, settle};
 
 /// The version of the files that this program writes, of all that are JSON. One of a later version begins
 /// with `{"version":2`; those of the first do not say it.

@@ -4,6 +4,7 @@ mod entrance;
 mod watched;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::process::Command;
 use std::time::Duration;
 use std::{env, io};
@@ -126,7 +127,7 @@ fn serve(config: &Config) -> Result<bool, Error> {
         let server = web::server(listener, state, entrance.clone()).map_err(Error::Server)?;
         let handle = server.handle();
         let serving = rt::spawn(server);
-        let stop = signals::stop().map_err(Error::Server)?;
+        let mut stop = pin!(signals::stop().map_err(Error::Server)?);
         let announced = announce(config, address, entrance.fingerprint);
         entrance::say(config, &entrance, address, &viewers)?;
         rt::spawn(watched::show(head.clone(), alive));
@@ -137,7 +138,7 @@ fn serve(config: &Config) -> Result<bool, Error> {
                 ended.map_err(io::Error::other).flatten().map_err(Error::Server)?;
                 return Ok(false);
             }
-            () = stop => false,
+            () = &mut stop => false,
             () = restore_waits(config) => true,
         };
         if !restores {
@@ -157,13 +158,14 @@ fn serve(config: &Config) -> Result<bool, Error> {
         rt::time::timeout(LAST_LOOK, watching).await.ok();
         telling.stop(LAST_MESSAGE).await;
         handle.stop(true).await;
-        Ok(restores)
+        // Who has told it to end meanwhile means it.
+        Ok(restores && rt::time::timeout(Duration::ZERO, stop).await.is_err())
     })
 }
 
 /// Ends when another state of the head waits for it.
 async fn restore_waits(config: &Config) {
-    while !data::is_waiting(&config.data_dir) {
+    while !data::is_called(&config.data_dir) {
         rt::time::sleep(RESTORE).await;
     }
     tell("a backup is restored: the head begins anew");

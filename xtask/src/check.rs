@@ -19,7 +19,7 @@ pub(crate) fn check() -> ExitCode {
             steps.run("clippy of the page", || {
                 process::run(
                     toolchain
-                        .cargo("clippy", &Target::page())
+                        .cargo("clippy", &Target::page())?
                         .args(["-p", "frontend"])
                         .args(DENY_WARNINGS),
                 )

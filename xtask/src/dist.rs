@@ -90,9 +90,12 @@ fn programs(wanted: &[Arch], table: &mut Table) -> Result<Vec<(Arch, PathBuf)>> 
         let dir = home.join(arch.name);
         files::create_dir(&dir)?;
         let program = dir.join("headroom");
-        program::strip(&built, *arch, &program)?;
+        program::strip(&built.program, *arch, &program)?;
         Facts::of(&program)?.check(&program, *arch)?;
-        program::check_content(&program)?;
+        program::check_content(&program, &built.paths)?;
+        if *arch == arch::ARMV6 {
+            armv6::check(&program)?;
+        }
         table.took(&format!("program for {}", arch.name), Some(&program));
         programs.push((*arch, program));
     }

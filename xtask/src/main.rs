@@ -64,8 +64,9 @@ cargo xtask COMMAND
                    the programs are built unless they are named; as root
   dist [--only NAMES] [--revision N]
                    what people install, in target/dist: Debian packages for amd64, arm64 and armhf,
-                   tarballs for these and for armv6 (Pi 1 and Zero), checksums, and lists of what
-                   is in them; NAMES such as arm64,armv6 makes some alone
+                   tarballs for these and for armv6 (Pi 1 and Zero), an image for containers,
+                   checksums, and lists of what is in them; NAMES such as arm64,armv6 makes some
+                   alone
   deb --program PATH --arch NAME --out DIR [--revision N] [--native PATH] [--fast]
                    put a program that is built into a Debian package; --native is a program for this
                    machine, which writes the man pages where that one is for another; --fast packs
@@ -80,12 +81,12 @@ What is missing for a command is found or fetched, and said before: a Rust stand
 the browser's target and other machines (rustup, else Debian's packages unpacked below
 target/toolchain); for `dist` compilers and binary tools (gcc-aarch64-linux-gnu,
 gcc-arm-linux-gnueabihf, gcc-arm-linux-gnueabi, with the C libraries they link with), lintian, and
-below target/tools cargo-deb and cargo-cyclonedx; and
-for `test` Chromium with chromedriver (XTASK_CHROMIUM, XTASK_CHROMEDRIVER name others), procps,
-strace, python3, man-db, mandoc, iproute2, nftables, faketime, openmpi-bin, prometheus,
-victoria-metrics, mosquitto with its clients, debootstrap, systemd-container, skopeo, runc,
-docker-compose and, below target/peers, two versions of psutil, aiosmtpd, prometheus_client,
-kubernetes_validate and a Debian 12 system (250 MB), and cargo-deb below target/tools.
+below target/tools cargo-deb and cargo-cyclonedx; and for `test` Chromium with chromedriver
+(XTASK_CHROMIUM, XTASK_CHROMEDRIVER name others), procps, strace, python3, man-db, mandoc,
+iproute2, nftables, faketime, openmpi-bin, prometheus, victoria-metrics, mosquitto with its
+clients, debootstrap, systemd-container, skopeo, runc, docker-compose and, below target/peers,
+two versions of psutil, aiosmtpd, prometheus_client, kubernetes_validate and a Debian 12 system
+(250 MB), and cargo-deb below target/tools.
 ";
 
 fn main() -> ExitCode {

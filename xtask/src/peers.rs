@@ -15,7 +15,7 @@ pub(crate) struct Peers {
 }
 
 /// Programs, and the packages that bring them.
-const PROGRAMS: [(&str, &str); 19] = [
+const PROGRAMS: [(&str, &str); 20] = [
     ("free", "procps"),
     ("unshare", "util-linux"),
     ("strace", "strace"),
@@ -37,6 +37,8 @@ const PROGRAMS: [(&str, &str); 19] = [
     ("victoria-metrics", "victoria-metrics"),
     ("mosquitto", "mosquitto"),
     ("mosquitto_sub", "mosquitto-clients"),
+    // Reads codes as the camera of a phone does.
+    ("zbarimg", "zbar-tools"),
     // Read what is for containers, and run them.
     ("skopeo", "skopeo"),
     ("runc", "runc"),

@@ -6,7 +6,7 @@ pub(crate) mod debian;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::process::{self, root};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The browser's target.
@@ -95,18 +95,38 @@ impl Toolchain {
     }
 
     /// `cargo SUBCOMMAND` for a target.
-    pub(crate) fn cargo(&self, subcommand: &str, target: &Target) -> Command {
+    pub(crate) fn cargo(&self, subcommand: &str, target: &Target) -> Result<Command> {
         let mut command = match self {
             Self::Host => process::cargo(subcommand),
             Self::Debian(tree) => tree.cargo(subcommand, target.std),
         };
+        // Messages of panics name files.
+        let map = |(from, to): (PathBuf, _)| format!("--remap-path-prefix={}={to}", from.display());
+        let names = self.paths()?.into_iter().map(map);
+        let flags: Vec<_> = target.flags.iter().cloned().chain(names).collect();
         command
             .env("CARGO_TARGET_DIR", &target.dir)
             // Flags meant for the native linker or processor, from wherever, would not suit it.
-            .env("CARGO_ENCODED_RUSTFLAGS", target.flags.join("\x1f"))
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             .envs(target.settings.iter().map(|(name, value)| (name, value)))
             .args(["--locked", "--target", target.triple]);
-        command
+        Ok(command)
+    }
+
+    /// The directories that sources are in, each with the name that it has in what is built: where they
+    /// lay is nobody's business, and changes nothing.
+    pub(crate) fn paths(&self) -> Result<Vec<(PathBuf, &'static str)>> {
+        let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let cargo = cargo.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+        let compiler = match self {
+            Self::Host => sysroot()?,
+            Self::Debian(tree) => tree.dir().to_owned(),
+        };
+        // The last that fits is taken.
+        let mut paths = vec![(root().to_owned(), "headroom")];
+        paths.extend(cargo.map(|cargo| (cargo.join("registry/src"), "crates")));
+        paths.push((compiler, "rust"));
+        Ok(paths)
     }
 }
 
@@ -117,10 +137,15 @@ pub(crate) fn home() -> PathBuf {
 
 /// Whether the compiler that cargo calls has the standard library for a target.
 fn host_has_std(triple: &str) -> Result<bool> {
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    let sysroot = process::output(rustc.current_dir(root()).args(["--print", "sysroot"]))?;
-    let libs = Path::new(sysroot.trim()).join("lib/rustlib").join(triple).join("lib");
+    let libs = sysroot()?.join("lib/rustlib").join(triple).join("lib");
     // No such directory is the usual way of not having it.
     let libs = files::list(&libs).unwrap_or_default();
     Ok(libs.iter().any(|lib| files::name(lib).starts_with("libstd-")))
+}
+
+/// Where the compiler that cargo calls has its libraries.
+fn sysroot() -> Result<PathBuf> {
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let said = process::output(rustc.current_dir(root()).args(["--print", "sysroot"]))?;
+    Ok(PathBuf::from(said.trim()))
 }

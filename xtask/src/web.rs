@@ -25,7 +25,7 @@ pub(crate) fn build() -> Result<()> {
     let toolchain = Toolchain::ensure(TARGET)?;
     let _lock = files::lock(&root().join("target/page.lock"))?;
     let target = Target::page();
-    let mut cargo = toolchain.cargo("build", &target);
+    let mut cargo = toolchain.cargo("build", &target)?;
     process::run(cargo.args(["-p", "frontend", "--lib", "--profile", "wasm-release"]))?;
     let wasm = target.dir.join(TARGET).join("wasm-release/frontend.wasm");
     let parts = split::split(&wasm)?;

@@ -16,7 +16,7 @@ use crate::error::{Error, print, tell};
 use crate::history::frames::write_record;
 use crate::past::{self, Bar};
 use crate::table::aligned;
-use crate::{here, keeper, secrets};
+use crate::{here, keeper, secrets, viewers};
 
 /// Bytes that are to be free besides.
 const SPARE: u64 = 16 << 20;
@@ -108,7 +108,17 @@ fn history<W: Write>(dir: &Path, writer: &mut Writer<W>, file: &Path) -> Result<
     if let Some(error) = wrong {
         return Err(failed("write", file, error));
     }
-    told?;
+    match told {
+        // Nobody may read a head that others reach and that has no password yet.
+        Err(Error::Ask { reason, .. })
+            if viewers::session_of_owner(dir, unix_ms()).is_none() && reason.starts_with("401") =>
+        {
+            let text = "the head shows its history to nobody before it has a password; `headroom password` \
+                        sets one, and --without-history leaves history out";
+            return Err(Error::Refused(text.into()));
+        }
+        told => told?,
+    }
     add(&mut piece).map_err(|source| failed("write", file, source))?;
     Ok(bytes)
 }

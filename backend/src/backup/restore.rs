@@ -75,7 +75,7 @@ pub fn restore(args: &RestoreArgs) -> Result<(), Error> {
     if with_settings {
         settings::put(&path, &files, &aside)?;
     }
-    stage.count(&aside).map_err(kept)?;
+    stage.count(&aside, !takeover::is_of_unit(&dir)).map_err(kept)?;
     takeover::take_over(&dir)?;
     tell(format_args!("restored {what}, in {}", dir.display()));
     if with_settings {

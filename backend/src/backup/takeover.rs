@@ -56,7 +56,8 @@ pub(super) fn take_over(dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_of_unit(dir: &Path) -> bool {
+/// Whether the service manager runs the head on `dir`, and starts it anew if it is asked to.
+pub(super) fn is_of_unit(dir: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     systemd::is_active(systemd::HEAD_UNIT)
         && real(dir).is_some_and(|dir| Some(dir) == real(Path::new(OF_UNIT)))

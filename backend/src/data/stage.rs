@@ -2,7 +2,9 @@
 //! directory, and one rename decides. Whoever uses the directory next finishes what was cut short.
 //!
 //! * `restore.part`: it is being filled. Nothing else has changed; it is of no use if nobody fills it.
-//! * `restore.ready`: it is complete, and counts. What it replaces is being moved aside.
+//! * `restore.next`: it is complete, and counts from the next start of the head on, whoever starts it.
+//! * `restore.ready`: the same, and a head that runs is to begin anew for it. What it replaces is being
+//!   moved aside.
 //! * `restore.moving`: that is done; its parts are being moved to their places.
 //!
 //! The directory itself stays where it is: it may be where a volume is mounted, or a link that the service
@@ -20,6 +22,7 @@ use crate::secrets;
 pub const BEFORE: &str = "before-restore-";
 
 const PART: &str = "restore.part";
+const NEXT: &str = "restore.next";
 const READY: &str = "restore.ready";
 const MOVING: &str = "restore.moving";
 /// In the new state: the name of the directory that the former one goes to.
@@ -27,14 +30,23 @@ const ASIDE: &str = ".aside";
 
 /// Whether it is one of the directories that restoring makes.
 pub(super) fn is_own(name: &str) -> bool {
-    [PART, READY, MOVING].contains(&name) || name.starts_with(BEFORE)
+    [PART, NEXT, READY, MOVING].contains(&name) || name.starts_with(BEFORE)
 }
 
 /// Whether another state waits in `dir` for the head to take it.
 #[must_use]
 pub fn is_waiting(dir: &Path) -> bool {
-    let is_there = |name: &str| fs::symlink_metadata(dir.join(name)).is_ok();
-    is_there(READY) || is_there(MOVING)
+    [NEXT, READY, MOVING].iter().any(|name| is_there(dir, name))
+}
+
+/// Whether the head that runs on `dir` is to begin anew for it, at once.
+#[must_use]
+pub fn is_called(dir: &Path) -> bool {
+    is_there(dir, READY)
+}
+
+fn is_there(dir: &Path, name: &str) -> bool {
+    fs::symlink_metadata(dir.join(name)).is_ok()
 }
 
 /// A state of a head that is being put together. Unless it is made to count, it goes when it is dropped.
@@ -61,13 +73,15 @@ impl Stage {
         &self.path
     }
 
-    /// From here on it counts: it is on disk, and the former state goes to `aside` below the directory.
-    pub fn count(mut self, aside: &str) -> io::Result<()> {
+    /// From here on it counts: it is on disk, and the former state goes to `aside` below the directory. A
+    /// head that runs is `called` to begin anew, unless somebody starts it anew.
+    pub fn count(mut self, aside: &str, called: bool) -> io::Result<()> {
         secrets::write(&self.path.join(ASIDE), aside.as_bytes())?;
         give_all(&self.path, &self.dir)?;
+        each(&self.path, &mut make_private)?;
         sync_all(&self.path)?;
         sync(&self.dir)?;
-        fs::rename(&self.path, self.dir.join(READY))?;
+        fs::rename(&self.path, self.dir.join(if called { READY } else { NEXT }))?;
         self.counts = true;
         sync(&self.dir)
     }
@@ -92,6 +106,9 @@ pub fn settle(dir: &Path) -> Result<bool, Error> {
     let failed = |source| Error::Data { path: dir.into(), source };
     // Who changes tokens waits.
     let _lock = secrets::lock(dir).map_err(failed)?;
+    if is_there(dir, NEXT) {
+        fs::rename(dir.join(NEXT), dir.join(READY)).map_err(failed)?;
+    }
     move_aside(dir).and_then(|()| move_in(dir)).map_err(failed)?;
     Ok(true)
 }
@@ -172,6 +189,17 @@ fn give_all(path: &Path, dir: &Path) -> io::Result<()> {
     each(path, &mut |path| secrets::give(path, dir))
 }
 
+/// Files are for their owner only, whoever made them.
+fn make_private(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if path.is_file() {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
 fn sync_all(path: &Path) -> io::Result<()> {
     each(path, &mut sync)
 }
@@ -232,8 +260,8 @@ mod tests {
         drop(staged(dir));
         assert!(settle(dir).unwrap());
         assert_eq!((text(dir, "tokens.json").as_str(), dir.join(PART).exists()), ("old", false));
-        staged(dir).count("before-restore-1").unwrap();
-        assert!(is_waiting(dir));
+        staged(dir).count("before-restore-1", false).unwrap();
+        assert!(is_waiting(dir) && !is_called(dir));
         assert!(settle(dir).unwrap() && !is_waiting(dir));
         for (name, expected) in [
             ("tokens.json", "new"),
@@ -253,7 +281,7 @@ mod tests {
     fn what_was_written_meanwhile_by_who_knows_nothing_of_it_is_kept_too() {
         let dir = old();
         let dir = dir.path();
-        staged(dir).count("before-restore-1").unwrap();
+        staged(dir).count("before-restore-1", true).unwrap();
         move_aside(dir).unwrap();
         put(dir, "tokens.json", "meanwhile");
         put(dir, "alerts/state.json", "meanwhile");
@@ -267,7 +295,7 @@ mod tests {
     #[test]
     fn a_head_that_runs_is_left_alone() {
         let dir = old();
-        staged(dir.path()).count("before-restore-1").unwrap();
+        staged(dir.path()).count("before-restore-1", true).unwrap();
         let head = super::super::Holder::of(dir.path());
         assert!(!settle(dir.path()).unwrap());
         assert_eq!(text(dir.path(), "tokens.json"), "old");

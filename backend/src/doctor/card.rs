@@ -169,7 +169,15 @@ impl Report<'_> {
         let groups = who.of_disk(disk.device);
         let processes = if is_alone { who.processes.as_slice() } else { &[] };
         // What went through the page cache is charged to groups only where memory is, too.
-        if sum(&groups) >= sum(processes) { groups } else { processes.to_vec() }
+        let by_groups = sum(&groups) >= sum(processes);
+        let mut wrote = if by_groups { groups } else { processes.to_vec() };
+        // That it wrote nothing is told, too.
+        if let Some(bytes) = self.own.filter(|_| is_alone)
+            && !wrote.iter().any(|wrote| wrote.name == HEADROOM)
+        {
+            wrote.push(Wrote { name: HEADROOM.into(), bytes });
+        }
+        wrote
     }
 
     /// The largest, and Headroom, however little that is.

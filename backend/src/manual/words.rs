@@ -278,6 +278,35 @@ pub(super) const WORDS: &[Words] = &[
         ..PLAIN
     },
     Words {
+        of: "headroom-backup",
+        more: &["The head goes on meanwhile. The file holds secrets, and is for its owner only."],
+        examples: &[
+            (
+                "All that the head keeps, onto another disk:",
+                "sudo headroom backup /media/usb/headroom.tar",
+            ),
+            (
+                "Onto another machine, without writing on the card:",
+                "sudo headroom backup - | ssh nas 'umask 077; cat > headroom.tar'",
+            ),
+        ],
+        see: &["headroom-restore(1)", "headroom-history-copy(1)"],
+        ..PLAIN
+    },
+    Words {
+        of: "headroom-restore",
+        more: &[
+            "Every checksum is verified first. What there was is kept, and it is said where. A loss of power in \
+             between leaves one state or the other.",
+        ],
+        examples: &[(
+            "On this machine, or on a new card:",
+            "sudo headroom restore /media/usb/headroom.tar",
+        )],
+        see: &["headroom-backup(1)"],
+        ..PLAIN
+    },
+    Words {
         of: "headroom-alert",
         examples: &[("What harms at present:", "headroom alert list")],
         ..PLAIN

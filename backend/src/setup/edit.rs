@@ -25,8 +25,10 @@ impl Text {
         let root = document.as_table_mut();
         let has_values = root.iter().any(|(_, item)| stands_outside_of_tables(item));
         if has_values {
-            put(root, key, value);
-            self.take(&document);
+            // What is not changed is not written in another way either.
+            if put(root, key, value) {
+                self.take(&document);
+            }
         } else {
             // There is nothing before the first table but comments, and the one that begins the file
             // stays there.
@@ -52,8 +54,8 @@ impl Text {
             self.0 = format!("{}{gap}[{table}]{newline}", self.0);
             document = self.parse()?;
         }
-        if let Some(table) = document.get_mut(table).and_then(Item::as_table_like_mut) {
-            put(table, key, value.into());
+        let table = document.get_mut(table).and_then(Item::as_table_like_mut);
+        if table.is_some_and(|table| put(table, key, value.into())) {
             self.take(&document);
         }
         Ok(())
@@ -116,9 +118,10 @@ fn stands_outside_of_tables(item: &Item) -> bool {
     item.is_value() || item.as_table().is_some_and(toml_edit::Table::is_dotted)
 }
 
-fn put(table: &mut dyn TableLike, key: &str, value: Value) {
+/// Says whether that changed anything.
+fn put(table: &mut dyn TableLike, key: &str, value: Value) -> bool {
     match table.get_mut(key).and_then(Item::as_value_mut) {
-        Some(old) if is_same(old, &value) => {}
+        Some(old) if is_same(old, &value) => return false,
         Some(old) => {
             let decor = old.decor().clone();
             *old = value;
@@ -129,6 +132,7 @@ fn put(table: &mut dyn TableLike, key: &str, value: Value) {
             table.insert(key, Item::Value(value));
         }
     }
+    true
 }
 
 /// Whether both mean the same, however they are written.

@@ -20,7 +20,8 @@ pub(super) fn parse(text: &str) -> Option<Pasted> {
             Some((name, value)) => (name, Some(value)),
             None => (word, None),
         };
-        let mut value = || value.or_else(|| words.next()).map(str::to_owned);
+        let bare = |word: &str| word.trim_matches(['\'', '"']).to_owned();
+        let mut value = || value.or_else(|| words.next()).map(bare);
         match name {
             "--head" => pasted.head = value(),
             "--fingerprint" => pasted.fingerprint = value(),

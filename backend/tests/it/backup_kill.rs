@@ -123,7 +123,7 @@ fn a_head_finishes_a_restore_that_was_cut_short() {
         fs::write(stage.path().join(&name), bytes).unwrap();
     }
     fs::copy(at("new/history.redb"), stage.path().join("history.redb")).unwrap();
-    stage.count("before-restore-now").unwrap();
+    stage.count("before-restore-now", true).unwrap();
     let plan = HeadPlan::new(&at("data"), &[]);
     let head = plan.start("127.0.0.1:0", &bare);
     assert_eq!(head.state("new"), "never seen");

@@ -116,7 +116,7 @@ fn what_is_written_to_a_card_is_told_here_and_at_the_head() {
     let card = "mmcblk0, an SD card of 31.9 GB, takes 102 MB a day since boot (4\u{a0}d)";
     let text = text(&doctor(&fake, &[])).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains(&card.replace('\u{a0}', " ")), "{text}");
-    assert!(text.contains(": rsyslogd 10.0 MB, the rest 92.4 MB ("), "{text}");
+    assert!(text.contains(": rsyslogd 10.0 MB, Headroom 0 B, the rest 92.4 MB ("), "{text}");
     assert!(text.contains("To write less, `sudo systemctl disable --now rsyslog`"), "{text}");
     // Nobody asked there: so nobody looked into all processes, but for its own the head has the bill.
     let server = Server::start(&fake, &[]);

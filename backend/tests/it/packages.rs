@@ -40,14 +40,18 @@ impl Made {
         Some(Self { packages, trees: dir("XTASK_TREES")?, armv6: dir("XTASK_ARMV6")? })
     }
 
-    /// The package, as a file in `tree`.
-    fn bring(&self, tree: &Tree<'_>, revision: u32, arch: &str) -> String {
+    /// Where the package is.
+    fn package(&self, revision: u32, arch: &str) -> Option<PathBuf> {
         let end = format!("-{revision}_{arch}.deb");
         let found = std::fs::read_dir(&self.packages).unwrap().flatten().map(|entry| entry.path());
         let is_it = |path: &Path| path.to_str().is_some_and(|path| path.ends_with(&end));
-        let mut found: Vec<_> = found.filter(|path| is_it(path)).collect();
-        assert_eq!(found.len(), 1, "{end}: {found:?}");
-        std::fs::copy(found.remove(0), tree.at("/tmp/headroom.deb")).unwrap();
+        found.into_iter().find(|path| is_it(path))
+    }
+
+    /// The package, as a file in `tree`.
+    fn bring(&self, tree: &Tree<'_>, revision: u32, arch: &str) -> String {
+        let package = self.package(revision, arch).expect(arch);
+        std::fs::copy(package, tree.at("/tmp/headroom.deb")).unwrap();
         "/tmp/headroom.deb".into()
     }
 
@@ -101,7 +105,7 @@ impl<'a> Home<'a> {
 
     fn start(&self) -> Head {
         let program = Program::start(&mut self.tree.command("headroom", &["serve"]), "");
-        program.says_within("Headroom is at https://", EMULATED);
+        serves(&program);
         let fingerprint = Some(self.fingerprint.parse().unwrap());
         Head { program, address: self.address, fingerprint }
     }
@@ -144,6 +148,11 @@ fn total_of_this_kernel() -> u64 {
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
+/// Waits until a head is there.
+fn serves(head: &Program) {
+    until("a head", || head.stdout().contains("Headroom is at ").then_some(()));
+}
+
 /// Ends a program as its service manager would.
 fn stop(mut program: Program) {
     program.signal(Signal::TERM);
@@ -165,9 +174,9 @@ fn life_of_a_package(made: &Made, network: &Network, arch: &str, other: &str) {
     away.run("sh", &["-c", &home.line.replace("sudo ", "")]);
     let agent = Program::start(&mut away.command("headroom", &["agent"]), "");
     home.sees(&node);
-    let tokens = home.tree.run("headroom", &["token", "list", "--json"]);
     let past = until("some readings", || Some(home.past(&node)).filter(|past| past.len() > 3));
     stop(head.program);
+    let tokens = home.tree.run("headroom", &["token", "list", "--json"]);
 
     home.tree.run("dpkg", &["-i", &made.bring(&home.tree, 2, arch)]);
     assert_eq!(home.tree.run("headroom", &["token", "list", "--json"]), tokens);
@@ -219,7 +228,7 @@ fn the_oldest_board(made: &Made, network: &Network) {
     let data = data.path().to_str().unwrap();
     let serve = on_the_board(&["serve", "--listen", "127.0.0.1:8080", "--data-dir", data]);
     let head = Program::start(&mut node.wrap(&serve, &[]), "");
-    head.says_within("Headroom is at http://127.0.0.1:8080", EMULATED);
+    serves(&head);
     let address = SocketAddr::from(([127, 0, 0, 1], 8080));
     let page = node.inside(|| crate::client::get(address, "/"));
     assert!(page.status == 200 && page.text().contains("<title>Headroom"), "{}", page.status);
@@ -236,8 +245,13 @@ fn packages_serve_join_upgrade_and_leave_nothing_on_every_architecture() {
         return;
     };
     let network = Network::of(&["head", "node"]).unwrap();
-    for (place, arch) in ARCHITECTURES.iter().enumerate() {
-        let other = ARCHITECTURES[(place + 1) % ARCHITECTURES.len()];
+    let (there, missing): (Vec<_>, Vec<_>) =
+        ARCHITECTURES.into_iter().partition(|arch| made.package(2, arch).is_some());
+    if !missing.is_empty() {
+        say(format_args!("NOT RUN: {}, of which there are no packages", missing.join(", ")));
+    }
+    for (place, arch) in there.iter().enumerate() {
+        let other = there[(place + 1) % there.len()];
         life_of_a_package(&made, &network, arch, other);
     }
     the_oldest_board(&made, &network);

@@ -2,13 +2,18 @@
 //! is linked with musl, in one piece that needs nothing of the system. rustup's standard library for them
 //! is not everywhere to be had, so Debian's compiler builds it along, for everyone alike.
 
+use super::tools;
 use crate::error::Result;
 use crate::files;
+use crate::process;
 use crate::toolchain::{self, debian};
 use std::path::{Path, PathBuf};
 
 /// Debian's name for machines that run the oldest ARM code it still builds, which these run too.
 const DEBIAN: &str = "armel";
+
+/// The processor of a Pi 1 or Zero.
+const CPU: &str = "arm1176";
 
 /// What the C compiler for glibc is told so that it builds with musl in `root`, a directory as `/`.
 fn specs(root: &Path) -> String {
@@ -47,6 +52,13 @@ pub(super) fn prepare() -> Result<(String, Vec<String>)> {
         "-Clink-args=-Wl,--start-group -lgcc -lgcc_eh -lc -Wl,--end-group".into(),
     ];
     Ok((c, link.into()))
+}
+
+/// Whether the oldest processor runs it. What `readelf` says does not tell: TLS has code for newer ones in
+/// it, which it uses where the kernel says that they are.
+pub(super) fn check(program: &Path) -> Result<()> {
+    let mut qemu = tools::from_debian("qemu-arm-static", "qemu-user-static")?;
+    process::output(qemu.args(["-cpu", CPU]).arg(program).arg("--version")).map(drop)
 }
 
 /// The licence of the C library.

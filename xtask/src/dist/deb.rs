@@ -81,8 +81,12 @@ pub(super) fn make(
     let text = files::read_text(&root().join("CHANGELOG.md"))?;
     let text = changelog::debian(&text, VERSION, revision, &manifest.maintainer)?;
     files::write(&built.join("share/changelog.Debian.gz"), gzip(text.as_bytes())?)?;
-    let libraries = files::read(&built.join("share/libraries.txt"))?;
-    files::write(&built.join("share/libraries.txt.gz"), gzip(&libraries)?)?;
+    let mut large = files::list(&built.join("share/man"))?;
+    large.push(built.join("share/libraries.txt"));
+    for path in large {
+        let small = path.with_file_name(format!("{}.gz", files::name(&path)));
+        files::write(&small, gzip(&files::read(&path)?)?)?;
+    }
     let out = std::path::absolute(out).map_err(Error::at(out))?;
     files::create_dir(&out)?;
     let deb = out.join(format!("headroom_{VERSION}-{revision}_{}.deb", arch.name));

@@ -4,10 +4,10 @@ use super::arch::{ARMV6, Arch};
 use super::tools;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::process::{self, root};
+use crate::process;
 use crate::web;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The C library that programs may need at most: Debian 12's.
 const NEWEST_GLIBC: Version = Version(2, 36);
@@ -121,7 +121,7 @@ impl Facts {
 }
 
 /// Whether the page is in it, and no directory of the machine that built it.
-pub(super) fn check_content(program: &Path) -> Result<()> {
+pub(super) fn check_content(program: &Path, paths: &[PathBuf]) -> Result<()> {
     let bytes = files::read(program)?;
     let holds = |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
     let wrong = |what: String| Err(Error::say(format!("{}: {what}", program.display())));
@@ -133,9 +133,11 @@ pub(super) fn check_content(program: &Path) -> Result<()> {
             return wrong(format!("the page's {} is not in it; build it again", file.display()));
         }
     }
-    let here = root().display().to_string();
-    if holds(here.as_bytes()) {
-        return wrong(format!("the directory of the sources, {here}, is in it"));
+    for path in paths {
+        let text = path.display().to_string();
+        if holds(text.as_bytes()) {
+            return wrong(format!("the directory {text} of this machine stands in it"));
+        }
     }
     Ok(())
 }

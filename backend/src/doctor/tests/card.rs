@@ -50,6 +50,14 @@ fn a_card_that_wears_is_a_warning_with_who_wrote() {
 }
 
 #[test]
+fn that_headroom_wrote_nothing_is_told() {
+    let node = pi();
+    node.write("proc/400/io", "write_bytes: 4096\ncancelled_write_bytes: 4096\n");
+    let found = node.one("disk_writes");
+    assert!(found.finding.contains(", systemd 3.00 MB, Headroom 0 B, the rest "), "{found:?}");
+}
+
+#[test]
 fn a_card_that_does_not_is_a_note_of_itself_alone() {
     let node = pi();
     set(&node, 10 * 86_400, 2_000_000);
