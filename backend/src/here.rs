@@ -48,15 +48,30 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// The head's URL, of today: addresses of machines change.
+    /// The head's URL, of today: addresses of machines change. By its name where it has none yet.
     #[must_use]
     pub fn url(&self) -> String {
-        let address = match self.listen.ip() {
-            any if any.is_unspecified() => address().unwrap_or(any),
-            address => address,
-        };
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}", SocketAddr::new(address, self.listen.port()))
+        let port = self.listen.port();
+        match (self.address(), host_name()) {
+            (None, Some(name)) => {
+                let short = name.split('.').next().unwrap_or(&name).to_ascii_lowercase();
+                format!("{scheme}://{short}.local:{port}")
+            }
+            (address, _) => {
+                let address = address.unwrap_or(self.listen.ip());
+                format!("{scheme}://{}", SocketAddr::new(address, port))
+            }
+        }
+    }
+
+    /// The address of this machine under which it is reached today, if there is one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.listen.ip() {
+            any if any.is_unspecified() => address(),
+            address => Some(address),
+        }
     }
 
     /// Whether other machines reach it.

@@ -93,6 +93,9 @@ impl Report {
 
     /// The head will be reached so.
     pub(super) fn reach(&mut self, reached: &Reached, config: &Config) {
+        if reached.address().is_none() {
+            tell("this machine has no address yet that others reach, so its name has to do");
+        }
         self.fingerprint = reached.fingerprint;
         self.urls = urls(reached, config);
     }
@@ -103,13 +106,6 @@ impl Report {
     }
 
     pub(super) fn print(&self, said: &HeadSetupArgs, as_json: bool) -> Result<(), Error> {
-        let has_address =
-            !self.urls.iter().all(|url| url.contains("//0.0.0.0:") || url.contains("//[::]:"));
-        if !has_address {
-            tell(
-                "this machine has no address yet that others reach; run this again once it has one",
-            );
-        }
         if self.is_local && !self.nodes.is_empty() {
             tell("this head listens on loopback, where no other node reaches it; see --listen");
         }

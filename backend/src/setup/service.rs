@@ -7,7 +7,7 @@ use crate::systemd::{control, is_active, is_here};
 use crate::table::plain;
 
 /// Lines of the journal that are shown.
-const LINES: &str = "12";
+const LINES: &str = "8";
 
 /// A unit that this machine has.
 #[derive(Clone, Copy)]
@@ -36,7 +36,9 @@ impl Service {
             tell(format_args!("starting {}", self.0));
             // One that failed too often would not be started.
             control(&["reset-failed", self.0]).ok();
-            control(&["restart", self.0]).map_err(|error| self.failed(&error.to_string()))?;
+            if control(&["restart", self.0]).is_err() {
+                return Err(self.failed(&format!("{} does not start", self.0)));
+            }
         }
         Ok(begins || !is_enabled)
     }
@@ -57,19 +59,15 @@ impl Service {
         output(&mut show).is_some_and(|told| told.contains("cap_net_bind_service"))
     }
 
-    /// What went wrong, with what it said last.
+    /// What went wrong. What the service said last is told at once, line by line.
     pub(super) fn failed(self, why: &str) -> Error {
         let mut journal = Command::new("journalctl");
         journal.args(["--unit", self.0, "--lines", LINES, "--output=cat", "--no-pager", "--quiet"]);
         let said = output(&mut journal).unwrap_or_default();
-        let lines: Vec<_> = said.lines().map(|line| format!("\n  {}", plain(line))).collect();
-        let said = if lines.is_empty() {
-            String::new()
-        } else {
-            format!(". It said last:{}\nAll of it", lines.concat())
-        };
-        let where_else = if said.is_empty() { ". What it says" } else { "" };
-        Error::Refused(format!("{why}{said}{where_else} is in `journalctl -u {}`", self.0))
+        for line in said.lines() {
+            tell(format_args!("the journal says: {}", plain(line)));
+        }
+        Error::Refused(format!("{why}; see `sudo journalctl -u {}`", self.0))
     }
 }
 

@@ -195,7 +195,12 @@ fn a_machine_with_services_becomes_a_head_and_another_its_node() {
 
     // One that does not start is told of with what it said, which cannot steer the terminal.
     let broken = step("broken");
-    broken.says(&["Job for headroom.service failed", "cannot listen", "\\u{1b}", "journalctl -u"]);
+    broken.says(&[
+        "headroom.service does not start",
+        "the journal says: headroom: cannot listen",
+        "\\u{1b}",
+        "journalctl -u",
+    ]);
     let mended = step("mended");
     assert_eq!(mended.json()["running"], true);
     assert_eq!(mended.told, ["restart headroom.service"]);
