@@ -202,9 +202,10 @@ impl RootArgs {
     /// The trees to read.
     #[must_use]
     pub fn resolve(&self) -> Roots {
+        let own = Roots::default();
         Roots {
-            proc: self.proc_root.clone().unwrap_or_else(|| "/proc".into()),
-            sys: self.sys_root.clone().unwrap_or_else(|| "/sys".into()),
+            proc: self.proc_root.clone().unwrap_or(own.proc),
+            sys: self.sys_root.clone().unwrap_or(own.sys),
         }
     }
 }

@@ -11,6 +11,8 @@ pub mod ranking;
 mod sensors;
 pub mod survey;
 pub(crate) mod text;
+#[cfg(test)]
+pub(crate) mod tree;
 pub mod usage;
 
 use std::fs::File;
@@ -32,6 +34,13 @@ pub struct Roots {
     pub proc: PathBuf,
     /// What stands for `/sys`.
     pub sys: PathBuf,
+}
+
+/// The kernel's own.
+impl Default for Roots {
+    fn default() -> Self {
+        Self { proc: "/proc".into(), sys: "/sys".into() }
+    }
 }
 
 impl Roots {

@@ -135,23 +135,19 @@ fn clean(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::tree::Tree;
 
     #[test]
     fn a_pi_is_named_by_its_device_tree() {
-        let dir = tempfile::tempdir().unwrap();
-        let roots = Roots { proc: dir.path().join("proc"), sys: dir.path().join("sys") };
-        let write = |path: &str, text: &str| {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0");
-        write("proc/sys/kernel/hostname", "pi-07\n");
-        write("proc/sys/kernel/osrelease", "6.12.34+rpt-rpi-v8\n");
-        write("proc/stat", "cpu  1 1 1 1\ncpu0 1\ncpu1 1\ncpu2 1\ncpu3 1\nintr 1\n");
-        write("sys/devices/system/cpu/cpufreq/policy0/cpuinfo_min_freq", "600000\n");
-        write("sys/devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq", "1500000\n");
-        let facts = facts(&roots);
+        let tree = Tree::new(&[
+            ("proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\0"),
+            ("proc/sys/kernel/hostname", "pi-07\n"),
+            ("proc/sys/kernel/osrelease", "6.12.34+rpt-rpi-v8\n"),
+            ("proc/stat", "cpu  1 1 1 1\ncpu0 1\ncpu1 1\ncpu2 1\ncpu3 1\nintr 1\n"),
+            ("sys/devices/system/cpu/cpufreq/policy0/cpuinfo_min_freq", "600000\n"),
+            ("sys/devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq", "1500000\n"),
+        ]);
+        let facts = facts(&tree.roots());
         assert_eq!(facts.model.as_deref(), Some("Raspberry Pi 4 Model B Rev 1.4"));
         assert_eq!(facts.host_name, "pi-07");
         assert_eq!(facts.kernel.as_deref(), Some("6.12.34+rpt-rpi-v8"));
@@ -162,15 +158,13 @@ mod tests {
 
     #[test]
     fn a_pc_is_named_by_vendor_and_product_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let roots = Roots { proc: dir.path().into(), sys: dir.path().into() };
-        let dmi = dir.path().join("class/dmi/id");
-        fs::create_dir_all(&dmi).unwrap();
-        fs::write(dmi.join("sys_vendor"), "Dell Inc.\n").unwrap();
-        fs::write(dmi.join("product_name"), "OptiPlex 3050\n").unwrap();
-        assert_eq!(model(&roots).as_deref(), Some("Dell Inc. OptiPlex 3050"));
-        fs::write(dmi.join("product_name"), "To be filled by O.E.M.\n").unwrap();
-        assert_eq!(model(&roots), None);
+        let tree = Tree::new(&[
+            ("sys/class/dmi/id/sys_vendor", "Dell Inc.\n"),
+            ("sys/class/dmi/id/product_name", "OptiPlex 3050\n"),
+        ]);
+        assert_eq!(model(&tree.roots()).as_deref(), Some("Dell Inc. OptiPlex 3050"));
+        tree.write("sys/class/dmi/id/product_name", "To be filled by O.E.M.\n");
+        assert_eq!(model(&tree.roots()), None);
     }
 
     #[test]

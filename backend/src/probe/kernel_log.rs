@@ -194,7 +194,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_kernel_has_its_log_or_says_why_not() {
-        let roots = Roots { proc: "/proc".into(), sys: "/sys".into() };
+        let roots = Roots::default();
         let mut log = KernelLog::open(&roots, 4096);
         let can_open = File::open(DEVICE).is_ok();
         assert_eq!(log.trouble().is_none(), can_open, "{:?}", log.trouble());

@@ -146,18 +146,13 @@ fn is_own_service(group: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::tree::Tree;
 
     const MIB: u64 = 1 << 20;
 
     fn read(files: &[(&str, &str)]) -> (Option<u64>, Option<u64>) {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let roots = Roots { proc: dir.path().join("proc"), sys: dir.path().join("sys") };
-        let mut limits = Limits::find(&roots);
+        let tree = Tree::new(files);
+        let mut limits = Limits::find(&tree.roots());
         let mut sample = Sample::EMPTY;
         sample.set(Field::Total, Some(1000 * MIB));
         let mut buffer = Vec::new();

@@ -89,6 +89,7 @@ fn largest<T, M>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::tree::Tree;
     use proptest::prelude::*;
 
     #[test]
@@ -116,9 +117,8 @@ mod tests {
 
     #[test]
     fn a_sweep_tells_of_processes_and_groups() {
-        let dir = tempfile::tempdir().unwrap();
-        let roots = Roots { proc: dir.path().join("proc"), sys: dir.path().join("sys") };
-        let mut sweep = Sweep::new(&roots, 16 * 1024);
+        let tree = Tree::empty();
+        let mut sweep = Sweep::new(&tree.roots(), 16 * 1024);
         assert!(sweep.take(true, &mut || true).no_groups.is_some());
         for (path, text) in [
             ("proc/9/statm", "900 30 10 1 0 1 0\n"),
@@ -128,9 +128,7 @@ mod tests {
             ("sys/fs/cgroup/a.service/memory.current", "5000\n"),
             ("sys/fs/cgroup/a.service/memory.stat", "inactive_file 1000\n"),
         ] {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            tree.write(path, text);
         }
         let usage = sweep.take(true, &mut || true);
         assert_eq!((usage.process_count, usage.group_count, usage.no_groups), (1, 1, None));

@@ -196,7 +196,7 @@ fn hours_without_a_head_get_coarser_the_older_it_is() {
 
 #[test]
 fn an_hour_fits_whole() {
-    let roots = Roots { proc: "/proc".into(), sys: "/sys".into() };
+    let roots = Roots::default();
     let mut probe = Probe::open(&roots);
     let (mut real, mut lifelike) = (Outbox::default(), Outbox::default());
     let mut random = Random(1);

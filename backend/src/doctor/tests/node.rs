@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use shared::Sample;
 use shared::survey::Finding;
-use tempfile::TempDir;
 
 use crate::doctor::{Case, Derived, judge, wants_writers};
 use crate::probe::survey::{Tmpfs, survey};
+use crate::probe::tree::Tree;
 use crate::probe::{Probe, Roots, host};
 
 /// A machine on which nothing is wrong: 8 GB, a kernel that tells everything.
@@ -75,7 +75,7 @@ pub(super) const PI: &[(&str, &str)] = &[
 ];
 
 pub(super) struct Node {
-    dir: TempDir,
+    tree: Tree,
     pub(super) derived: Derived,
     pub(super) tmpfs: Vec<Tmpfs>,
     pub(super) asked: bool,
@@ -85,23 +85,16 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (derived, tmpfs) = (Derived::default(), Vec::new());
-        let node = Self { dir, derived, tmpfs, asked: false, person: false };
-        for (path, text) in files {
-            node.write(path, text);
-        }
-        node
+        let (tree, derived) = (Tree::new(files), Derived::default());
+        Self { tree, derived, tmpfs: Vec::new(), asked: false, person: false }
     }
 
     pub(super) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        self.tree.write(path, text);
     }
 
     pub(super) fn remove(&self, path: &str) {
-        fs::remove_file(self.path(path)).unwrap();
+        self.tree.remove(path);
     }
 
     /// Adds lines to meminfo, which count before those that are there.
@@ -112,11 +105,11 @@ impl Node {
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.dir.path().join(path)
+        self.tree.path(path)
     }
 
     pub(super) fn roots(&self) -> Roots {
-        Roots { proc: self.path("proc"), sys: self.path("sys") }
+        self.tree.roots()
     }
 
     pub(super) fn findings(&self) -> Vec<Finding> {
@@ -145,8 +138,8 @@ impl Node {
         let mut findings = self.findings();
         assert_eq!(findings.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(), [id]);
         let finding = findings.remove(0);
-        let root = self.dir.path().to_str().unwrap();
-        assert!(finding.evidence.contains(root) || id == "tmpfs", "{finding:?}");
+        let root = self.path("");
+        assert!(finding.evidence.contains(root.to_str().unwrap()) || id == "tmpfs", "{finding:?}");
         finding
     }
 }

@@ -138,20 +138,10 @@ fn blocks(sys: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::tree::Tree;
     use proptest::prelude::*;
 
     const GIB: u64 = 1 << 30;
-
-    fn tree(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Roots) {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, bytes) in files {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        let roots = Roots { proc: dir.path().join("proc"), sys: dir.path().join("sys") };
-        (dir, roots)
-    }
 
     #[test]
     fn revision_codes_tell_the_memory() {
@@ -175,7 +165,7 @@ mod tests {
         // Two ranges at addresses of two cells, with sizes of one: 948 MiB and 3 GiB.
         let reg: &[u8] =
             &[0, 0, 0, 0, 0, 0, 0, 0, 0x3b, 0x40, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0xbc, 0, 0, 0];
-        let (_dir, roots) = tree(&[
+        let tree = Tree::new::<[u8]>(&[
             ("proc/device-tree/model", b"Raspberry Pi 4 Model B Rev 1.4\0"),
             ("proc/device-tree/#address-cells", &[0, 0, 0, 2]),
             ("proc/device-tree/#size-cells", &[0, 0, 0, 1]),
@@ -186,34 +176,32 @@ mod tests {
             ("sys/devices/system/node/node0/meminfo", b""),
             ("sys/devices/system/node/node1/meminfo", b""),
         ]);
+        let roots = tree.roots();
         let board = Board::read(&roots);
         assert!(board.is_pi && board.has_device_tree);
         assert_eq!(board.installed, Some(4 * GIB));
         assert_eq!(board.handed, Some(948 * MIB + 3008 * MIB));
         assert_eq!(board.numa_nodes, 2);
         // The device tree counts before cpuinfo, and the size in Gbit before both.
-        fs::create_dir_all(roots.proc.join("device-tree/system")).unwrap();
-        let revision = roots.proc.join("device-tree/system/linux,revision");
-        fs::write(&revision, [0, 0xd0, 0x41, 0x70]).unwrap();
+        let revision = "proc/device-tree/system/linux,revision";
+        tree.write(revision, [0, 0xd0, 0x41, 0x70]);
         assert_eq!(Board::read(&roots).installed, Some(8 * GIB));
-        fs::write(&revision, [0, 0xf0, 0x41, 0x70]).unwrap();
+        tree.write(revision, [0, 0xf0, 0x41, 0x70]);
         assert_eq!(Board::read(&roots).installed, None);
-        fs::create_dir_all(roots.proc.join("device-tree/chosen")).unwrap();
-        fs::write(roots.proc.join("device-tree/chosen/rpi-sdram-size-gbit"), [0, 0, 0, 24])
-            .unwrap();
+        tree.write("proc/device-tree/chosen/rpi-sdram-size-gbit", [0, 0, 0, 24]);
         assert_eq!(Board::read(&roots).installed, Some(3 * GIB));
     }
 
     #[test]
     fn a_pc_tells_its_blocks_that_are_online() {
-        let (_dir, roots) = tree(&[
-            ("sys/devices/system/memory/block_size_bytes", b"8000000\n"),
-            ("sys/devices/system/memory/memory0/online", b"1\n"),
-            ("sys/devices/system/memory/memory1/state", b"online\n"),
-            ("sys/devices/system/memory/memory32/online", b"0\n"),
-            ("sys/devices/system/memory/memory_failure/online", b"1\n"),
+        let tree = Tree::new(&[
+            ("sys/devices/system/memory/block_size_bytes", "8000000\n"),
+            ("sys/devices/system/memory/memory0/online", "1\n"),
+            ("sys/devices/system/memory/memory1/state", "online\n"),
+            ("sys/devices/system/memory/memory32/online", "0\n"),
+            ("sys/devices/system/memory/memory_failure/online", "1\n"),
         ]);
-        let board = Board::read(&roots);
+        let board = Board::read(&tree.roots());
         assert!(!board.is_pi && !board.has_device_tree);
         assert_eq!(board.installed, Some(2 * 0x0800_0000));
         assert_eq!((board.handed, board.numa_nodes), (None, 0));
@@ -223,7 +211,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..50), cells in any::<[u8; 4]>()) {
-            let (_dir, roots) = tree(&[
+            let tree = Tree::new::<[u8]>(&[
                 ("proc/device-tree/model", b"Raspberry Pi"),
                 ("proc/device-tree/#address-cells", &cells),
                 ("proc/device-tree/#size-cells", &bytes),
@@ -232,6 +220,7 @@ mod tests {
                 ("proc/cpuinfo", &bytes),
                 ("sys/devices/system/memory/block_size_bytes", &bytes),
             ]);
+            let roots = tree.roots();
             Board::read(&roots);
             blocks(&roots.sys);
             by_revision(u32::from_be_bytes(cells));

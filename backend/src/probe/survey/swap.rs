@@ -133,19 +133,15 @@ fn algorithm(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::tree::Tree;
     use proptest::prelude::*;
-
-    fn roots(dir: &Path) -> Roots {
-        Roots { proc: dir.join("proc"), sys: dir.join("sys") }
-    }
 
     #[test]
     fn areas_are_in_bytes_and_know_their_device() {
-        let dir = tempfile::tempdir().unwrap();
-        let links = dir.path().join("sys/dev/block");
-        fs::create_dir_all(&links).unwrap();
+        let tree = Tree::empty();
         #[cfg(unix)]
-        std::os::unix::fs::symlink("../../block/sda/sda3", links.join("8:3")).unwrap();
+        tree.link("sys/dev/block/8:3", "../../block/sda/sda3");
+        let roots = tree.roots();
         let mounts = mounts::parse(
             "1 0 179:2 / / rw - ext4 /dev/root rw\n2 1 8:3 / /usb\\040x rw - ext4 /dev/root rw\n\
              3 1 0:9 / /data rw - btrfs /dev/nvme0n1p3 rw",
@@ -155,7 +151,7 @@ mod tests {
                     /var/swap                               file\t\t102396\t\t0\t\t-2\n\
                     /usb\\040x/swap\\040file file 4 0 -3\n/data/swap file 4 0 -4\n\
                     /short file 1\n/bad file x 0 -2\n";
-        let found = areas(text, &mounts, &roots(dir.path()));
+        let found = areas(text, &mounts, &roots);
         let told: Vec<_> = found
             .iter()
             .map(|swap| (swap.area.name.as_str(), swap.device.as_deref().unwrap_or("?")))
@@ -172,25 +168,21 @@ mod tests {
         let SwapArea { size, used, priority, .. } = found[0].area;
         assert_eq!((size, used, priority), (2_097_148 * 1024, 8192 * 1024, 100));
         assert_eq!((found[1].area.kind.as_str(), found[1].area.priority), ("file", -2));
-        assert_eq!(areas("", &mounts, &roots(dir.path())), []);
+        assert_eq!(areas("", &mounts, &roots), []);
     }
 
     #[test]
     fn zram_is_read_by_position() {
-        let dir = tempfile::tempdir().unwrap();
-        let roots = roots(dir.path());
-        let write = |path: &str, text: &str| {
-            let path = roots.sys.join("block").join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("zram0/disksize", "268435456\n");
-        write("zram0/comp_algorithm", "lzo [lzo-rle] lz4 \n");
-        write("zram0/mm_stat", "176164864 45232211 45907968 0 45907968 0 0 6144 6144\n");
-        write("zram1/disksize", "0\n");
-        write("zram2/disksize", "4096\n");
-        write("zram2/mm_stat", "7 x\n");
-        write("zram10/disksize", "4096\n");
+        let tree = Tree::new(&[
+            ("sys/block/zram0/disksize", "268435456\n"),
+            ("sys/block/zram0/comp_algorithm", "lzo [lzo-rle] lz4 \n"),
+            ("sys/block/zram0/mm_stat", "176164864 45232211 45907968 0 45907968 0 0 6144 6144\n"),
+            ("sys/block/zram1/disksize", "0\n"),
+            ("sys/block/zram2/disksize", "4096\n"),
+            ("sys/block/zram2/mm_stat", "7 x\n"),
+            ("sys/block/zram10/disksize", "4096\n"),
+        ]);
+        let roots = tree.roots();
         let swaps = areas("\n/dev/zram0 partition 262140 0 100\n", &[], &roots);
         let found = zram(&roots, &swaps);
         let names: Vec<_> = found.iter().map(|zram| zram.device.name.as_str()).collect();
@@ -209,7 +201,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read(text in ".*|(/?[a-z\\\\0-9]{0,9}[ \t]){0,6}\n(/?[a-z\\\\0-9]{0,9}[ \t]){0,6}") {
-            areas(&text, &[], &roots(Path::new("/none")));
+            let roots = Roots { proc: "/none".into(), sys: "/none".into() };
+            areas(&text, &[], &roots);
             columns(&text);
             algorithm(&text);
         }

@@ -3,31 +3,11 @@
 use std::fs;
 
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 use super::*;
-
-struct Tree(TempDir);
+use crate::probe::tree::Tree;
 
 impl Tree {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let tree = Self(tempfile::tempdir().unwrap());
-        for (path, text) in files {
-            tree.write(path, text.as_bytes());
-        }
-        tree
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) {
-        let path = self.0.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    fn roots(&self) -> Roots {
-        Roots { proc: self.0.path().join("proc"), sys: self.0.path().join("sys") }
-    }
-
     fn survey(&self) -> Evidence {
         survey(&self.roots())
     }
@@ -58,7 +38,7 @@ fn a_survey_has_what_the_files_tell() {
 
 #[test]
 fn nothing_is_made_of_nothing() {
-    let evidence = Tree::new(&[]).survey();
+    let evidence = Tree::empty().survey();
     assert_eq!(evidence.survey(), Survey::default());
     assert_eq!(evidence.pressure.content, Content::Absent);
     assert_eq!((evidence.kernel_version(), evidence.clocks.clone()), (None, None));
@@ -97,7 +77,7 @@ fn a_container_tells_of_the_machine_around_it() {
         ("sys/firmware/devicetree/base/#size-cells", "\0\0\0\x01"),
         ("sys/fs/cgroup/memory.max", "max\n"),
     ]);
-    std::os::unix::fs::symlink("/proc", tree.0.path().join("proc")).unwrap();
+    tree.link("proc", "/proc");
     let evidence = tree.survey();
     assert!(evidence.board.is_pi && evidence.board.has_device_tree);
     let model = crate::probe::host::facts(&tree.roots()).model;
@@ -106,7 +86,7 @@ fn a_container_tells_of_the_machine_around_it() {
     // Without a tree for /sys there is only what limits the container.
     let evidence = survey(&Roots { sys: "/sys".into(), ..tree.roots() });
     assert_eq!(evidence.memory_limit, Seen::default());
-    assert_eq!(tree.roots().witness(), tree.0.path().join("proc/1"));
+    assert_eq!(tree.roots().witness(), tree.path("proc/1"));
 }
 
 #[test]
@@ -176,7 +156,7 @@ fn words_and_numbers_are_taken_from_their_files() {
 #[cfg(target_os = "linux")]
 #[test]
 fn this_machine_is_surveyed() {
-    let evidence = survey(&Roots { proc: "/proc".into(), sys: "/sys".into() });
+    let evidence = survey(&Roots::default());
     let total = evidence.meminfo.line_number("MemTotal").unwrap();
     let survey = evidence.survey();
     if let Some(installed) = survey.installed {
@@ -225,7 +205,7 @@ proptest! {
             FILES.len(),
         ),
     ) {
-        let tree = Tree::new(&[]);
+        let tree = Tree::empty();
         for (path, bytes) in FILES.iter().zip(&contents) {
             tree.write(path, bytes);
         }

@@ -183,17 +183,7 @@ fn process_name(dir: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Roots) {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let roots = Roots { proc: dir.path().join("proc"), sys: dir.path().join("sys") };
-        (dir, roots)
-    }
+    use crate::probe::tree::Tree;
 
     fn shown(wrote: &[Wrote]) -> Vec<(&str, u64)> {
         wrote.iter().map(|wrote| (wrote.name.as_str(), wrote.bytes)).collect()
@@ -202,7 +192,7 @@ mod tests {
     #[test]
     fn groups_tell_of_each_disk_and_of_what_ended() {
         let group = "sys/fs/cgroup/system.slice";
-        let (_dir, roots) = tree(&[
+        let tree = Tree::new(&[
             ("sys/fs/cgroup/cgroup.controllers", "cpu io memory\n"),
             ("sys/fs/cgroup/io.stat", "179:0 rbytes=1 wbytes=9999\n"),
             (&format!("{group}/io.stat"), "179:0 rbytes=0 wbytes=1000 rios=0\n8:0 wbytes=70\n"),
@@ -211,15 +201,15 @@ mod tests {
             (&format!("{group}/headroom-agent.service/io.stat"), "179:0 wbytes=3\nx\n7 wbytes=1\n"),
             ("sys/fs/cgroup/init.scope/io.stat", ""),
         ]);
-        let who = Who::read(&roots);
+        let who = Who::read(&tree.roots());
         let of_card = who.of_disk((179, 0));
         assert_eq!(shown(&of_card), [(ENDED, 867), ("ssh", 100), (HEADROOM, 33)]);
         assert_eq!(shown(&who.of_disk((8, 0))), [(ENDED, 70)]);
-        let (_dir, off) = tree(&[
+        let off = Tree::new(&[
             ("sys/fs/cgroup/cgroup.controllers", "cpu memory\n"),
             ("sys/fs/cgroup/a.slice/io.stat", "179:0 wbytes=1000\n"),
         ]);
-        assert_eq!(Who::read(&off), Who::default());
+        assert_eq!(Who::read(&off.roots()), Who::default());
     }
 
     #[test]
@@ -227,7 +217,7 @@ mod tests {
         let io = |bytes: u64, cancelled: u64| {
             format!("rchar: 9\nwrite_bytes: {bytes}\ncancelled_write_bytes: {cancelled}\n")
         };
-        let (_dir, roots) = tree(&[
+        let tree = Tree::new::<str>(&[
             ("proc/1/io", &io(50, 0)),
             ("proc/1/comm", "systemd\n"),
             ("proc/1/cgroup", "0::/init.scope\n"),
@@ -249,7 +239,7 @@ mod tests {
             ("proc/11/cgroup", "4:memory:/x\n1:name=systemd:/system.slice/cron.service\n0::/\n"),
             ("proc/self/io", &io(1_000_000, 0)),
         ]);
-        let who = Who::read(&roots);
+        let who = Who::read(&tree.roots());
         let expected = [
             ("systemd-journald", 300),
             ("systemd", 50),
@@ -266,7 +256,7 @@ mod tests {
     fn this_process_is_told_of() {
         let path = std::env::temp_dir().join(format!("headroom-writers-{}", std::process::id()));
         fs::write(&path, vec![1; 1 << 20]).unwrap();
-        let who = Who::read(&Roots { proc: "/proc".into(), sys: "/sys".into() });
+        let who = Who::read(&Roots::default());
         fs::remove_file(&path).unwrap();
         assert!(who.told > 0);
         assert!(who.processes.iter().all(|wrote| wrote.bytes > 0 && !wrote.name.is_empty()));

@@ -202,7 +202,7 @@ fn first_in(dir: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use crate::probe::tree::Tree;
 
     const DISKSTATS: &str = "\
  179       0 mmcblk0 4 0 32 1 88 7 6400 90 0 1 1 0 0 0 0 0 0\n\
@@ -215,36 +215,31 @@ mod tests {
   99       0 ../../etc 1 0 8 1 1 0 9 1 0 1 1\n\
 not a disk\n";
 
-    fn tree() -> (tempfile::TempDir, Roots) {
-        let dir = tempfile::tempdir().unwrap();
-        let roots = Roots { proc: dir.path().join("proc"), sys: dir.path().join("sys") };
-        let write = |path: &str, text: &str| {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("proc/diskstats", DISKSTATS);
-        write("proc/uptime", "400.53 1000.00\n");
-        write("proc/self/stat", "7 (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 9 0 30050 0 0");
-        write("sys/block/mmcblk0/device/type", "MMC\n");
-        write("sys/block/mmcblk0/device/life_time", "0x01 0x0a\n");
-        write("sys/block/mmcblk0/size", "62333952\n");
-        write("sys/block/mmcblk0/mmcblk0p2/partition", "2\n");
-        write("sys/block/nvme0n1/device/model", "x\n");
-        write("sys/block/loop0/size", "8\n");
-        write("sys/block/dm-0/slaves/mmcblk0p2/partition", "2\n");
+    fn tree() -> Tree {
+        let tree = Tree::new(&[
+            ("proc/diskstats", DISKSTATS),
+            ("proc/uptime", "400.53 1000.00\n"),
+            ("proc/self/stat", "7 (a) b) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 9 0 30050 0 0"),
+            ("sys/block/mmcblk0/device/type", "MMC\n"),
+            ("sys/block/mmcblk0/device/life_time", "0x01 0x0a\n"),
+            ("sys/block/mmcblk0/size", "62333952\n"),
+            ("sys/block/mmcblk0/mmcblk0p2/partition", "2\n"),
+            ("sys/block/nvme0n1/device/model", "x\n"),
+            ("sys/block/loop0/size", "8\n"),
+            ("sys/block/dm-0/slaves/mmcblk0p2/partition", "2\n"),
+        ]);
         for (disk, way, removable) in [("sda", "usb1/1-1", "1"), ("sdb", "ata1", "1")] {
-            write(&format!("sys/devices/{way}/{disk}/device/model"), "x");
-            write(&format!("sys/devices/{way}/{disk}/removable"), removable);
-            let to = format!("../devices/{way}/{disk}");
-            symlink(to, dir.path().join("sys/block").join(disk)).unwrap();
+            tree.write(&format!("sys/devices/{way}/{disk}/device/model"), "x");
+            tree.write(&format!("sys/devices/{way}/{disk}/removable"), removable);
+            tree.link(&format!("sys/block/{disk}"), &format!("../devices/{way}/{disk}"));
         }
-        (dir, roots)
+        tree
     }
 
     #[test]
     fn disks_are_told_and_nothing_twice() {
-        let (_dir, roots) = tree();
+        let tree = tree();
+        let roots = tree.roots();
         let writes = Writes::read(&roots);
         let told: Vec<_> =
             writes.disks.iter().map(|it| (it.name.as_str(), it.written, it.kind)).collect();
@@ -264,16 +259,16 @@ not a disk\n";
 
     #[test]
     fn a_path_leads_to_its_disk() {
-        let (_dir, roots) = tree();
+        let tree = tree();
         let mounts = mounts::parse(
             "1 0 253:0 / / rw - ext4 /dev/mapper/root rw\n\
              2 1 179:2 / /card rw - ext4 /dev/mmcblk0p2 rw\n\
              3 1 0:40 / /many rw - btrfs /dev/sdb rw\n\
              4 1 0:41 / /ram rw - tmpfs tmpfs rw\n",
         );
-        fs::create_dir_all(roots.sys.join("dev/block")).unwrap();
-        symlink("../../block/dm-0", roots.sys.join("dev/block/253:0")).unwrap();
-        let disk = |path: &str| disk_of(Path::new(path), &mounts, &roots.sys);
+        tree.link("sys/dev/block/253:0", "../../block/dm-0");
+        let sys = tree.path("sys");
+        let disk = |path: &str| disk_of(Path::new(path), &mounts, &sys);
         assert_eq!(disk("/var/lib/headroom").as_deref(), Some("mmcblk0"));
         assert_eq!(disk("/card/x").as_deref(), Some("mmcblk0"));
         assert_eq!(disk("/many").as_deref(), Some("sdb"));
@@ -282,8 +277,7 @@ not a disk\n";
 
     #[test]
     fn real_files_are_understood() {
-        let roots = Roots { proc: "/proc".into(), sys: "/sys".into() };
-        let writes = Writes::read(&roots);
+        let writes = Writes::read(&Roots::default());
         let (uptime_s, runs_s) = (writes.uptime_s().unwrap(), writes.runs_s.unwrap());
         assert!(runs_s <= uptime_s && runs_s < 86_400, "{runs_s} of {uptime_s}");
         assert!(writes.disks.iter().all(|disk| disk.written > 0 && disk.size > 0), "{writes:?}");

@@ -1,25 +1,24 @@
 //! Small trees of control groups.
 
 use super::*;
+use crate::probe::tree::Tree;
 
 const ID: &str = "4f0c1d9be1a2034f0c1d9be1a2034f0c1d9be1a2034f0c1d9be1a203aaaabbbb";
 
 struct Fake {
-    dir: tempfile::TempDir,
+    tree: Tree,
 }
 
 impl Fake {
     fn new() -> (Self, Groups) {
-        let dir = tempfile::tempdir().unwrap();
-        let roots = Roots { proc: dir.path().join("proc"), sys: dir.path().join("sys") };
-        (Self { dir }, Groups::new(&roots))
+        let tree = Tree::empty();
+        let groups = Groups::new(&tree.roots());
+        (Self { tree }, groups)
     }
 
     /// Below `/sys/fs/cgroup`.
     fn write(&self, path: &str, text: &str) {
-        let path = self.dir.path().join("sys/fs/cgroup").join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        self.tree.write(&format!("sys/fs/cgroup/{path}"), text);
     }
 
     fn group(&self, path: &str, current: u64, inactive_file: u64) {
@@ -107,8 +106,7 @@ fn version_1_is_read_in_its_own_words() {
     assert_eq!((taken.count, taken.largest), (1, vec![expected]));
     write("limit_in_bytes", "8192\n");
     assert_eq!(groups.take().largest[0].limit, Some(8192));
-    let docker = fake.dir.path().join("sys/fs/cgroup/memory/docker");
-    fs::remove_dir_all(docker).unwrap();
+    fs::remove_dir_all(fake.tree.path("sys/fs/cgroup/memory/docker")).unwrap();
     assert_eq!(groups.take().count, 0, "the root is no group");
 }
 
@@ -167,7 +165,7 @@ fn paths_and_names_come_out_clean() {
 #[cfg(target_os = "linux")]
 #[test]
 fn this_machine_tells_of_groups_or_why_not() {
-    let roots = Roots { proc: "/proc".into(), sys: "/sys".into() };
+    let roots = Roots::default();
     let taken = Groups::new(&roots).take();
     assert_eq!(taken.largest.is_empty(), taken.why_none.is_some());
     assert!(taken.count as usize >= taken.largest.len());
