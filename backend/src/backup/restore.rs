@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal as _, Read, Write as _};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use shared::units::human;
@@ -20,7 +20,7 @@ use crate::history::query::rfc3339;
 use crate::history::{Record, Store};
 use crate::past::Bar;
 use crate::table::plain;
-use crate::{keeper, secrets};
+use crate::{keeper, prompt, secrets};
 
 /// Bytes that stay free.
 const SPARE: u64 = 32 << 20;
@@ -103,20 +103,15 @@ fn confirm(args: &RestoreArgs, is_input: bool, what: &str, dir: &Path) -> Result
     if args.yes {
         return Ok(());
     }
-    if is_input || !io::stdin().is_terminal() {
+    if is_input || !prompt::is_possible() {
         let text = format!(
             "this would replace what is in {} by {what}; say --yes if that is meant",
             dir.display()
         );
         return Err(Error::Refused(text));
     }
-    let failed = |source| Error::Output(source);
-    let mut out = io::stderr();
-    write!(out, "Replace what is in {} by {what}? [y/N] ", dir.display()).map_err(failed)?;
-    out.flush().map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().take(16).read_to_string(&mut answer).map_err(failed)?;
-    match answer.trim() {
+    let answer = prompt::shown(&format!("Replace what is in {} by {what}? [y/N] ", dir.display()))?;
+    match answer.as_str() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Error::Refused("nothing was changed".into())),
     }

@@ -8,6 +8,7 @@ use headroom::data;
 use crate::backup::{ended, kept, on};
 use crate::made::{import, life, lines, now_ms};
 use crate::support::{FakeProc, command};
+use crate::terminal::Terminal;
 use crate::viewers::{PASSWORD, set_password};
 
 /// Nothing that is wrong with a backup changes anything.
@@ -65,6 +66,34 @@ fn what_cannot_be_restored_changes_nothing() {
     let said = ended(&on(&nowhere, &config, &["backup", "-"]), 2);
     assert!(said.contains("no head keeps anything in"), "{said}");
     assert!(!nowhere.exists());
+}
+
+/// It asks before it replaces anything, and takes one line for an answer.
+#[test]
+fn whoever_is_asked_may_say_no() {
+    let fake = FakeProc::new();
+    set_password(&fake, PASSWORD);
+    let (data, config) = (fake.path("data"), fake.path("none.toml"));
+    let file = fake.path("copy.tar");
+    ended(&on(&data, &config, &["backup", file.to_str().unwrap()]), 0);
+    set_password(&fake, "another one");
+    let before = kept(&data);
+    let ask = || {
+        let words = format!("restore {} --config {}", file.display(), config.display());
+        Terminal::start(&words, &data)
+    };
+    for answer in ["\r", "n\r", "\u{4}"] {
+        let Some(mut terminal) = ask() else { return };
+        terminal.answer("? [y/N] ", answer);
+        let (code, screen) = terminal.end();
+        assert!(code == Some(2) && screen.contains("nothing was changed"), "{code:?} {screen}");
+        assert!(kept(&data) == before);
+    }
+    let mut terminal = ask().unwrap();
+    terminal.answer("? [y/N] ", "y\r");
+    let (code, screen) = terminal.end();
+    assert!(code == Some(0) && screen.contains("restored the backup of"), "{code:?} {screen}");
+    assert!(kept(&data) != before);
 }
 
 /// Newer files are left as they are, by the head and by the commands that would write them; a newer

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 use crate::client::{get, send_json};
 use crate::support::{FakeProc, SOON, command, say, until};
 
+/// How long a program may take to end, on a busy machine too.
+const TO_END: Duration = Duration::from_mins(1);
+
 /// The program at a terminal that `script` makes. It is ended when this is dropped.
 pub(crate) struct Terminal {
     child: Child,
     pub(crate) keys: ChildStdin,
-    screen: Arc<Mutex<String>>,
+    /// Bytes, as a character may come in two parts.
+    screen: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Terminal {
@@ -31,12 +35,12 @@ impl Terminal {
         };
         let keys = child.stdin.take().unwrap();
         let mut out = child.stdout.take().unwrap();
-        let screen = Arc::new(Mutex::new(String::new()));
+        let screen = Arc::new(Mutex::new(Vec::new()));
         let shown = Arc::clone(&screen);
         thread::spawn(move || {
             let mut part = [0; 1024];
             while let Ok(count @ 1..) = out.read(&mut part) {
-                shown.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..count]));
+                shown.lock().unwrap().extend_from_slice(&part[..count]);
             }
         });
         Some(Self { child, keys, screen })
@@ -44,7 +48,7 @@ impl Terminal {
 
     /// All that was written to it so far.
     pub(crate) fn screen(&self) -> String {
-        self.screen.lock().unwrap().clone()
+        String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned()
     }
 
     /// Waits until `text` was written to it.
@@ -61,13 +65,16 @@ impl Terminal {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
-    fn code(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-
     /// Waits for its end: with which code, and what is on the screen then.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().unwrap().code();
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < TO_END, "it does not end: {}", self.screen());
+            thread::sleep(Duration::from_millis(10));
+        };
         // What it wrote last is on its way.
         let begun = Instant::now();
         let mut last = self.screen();
@@ -79,7 +86,7 @@ impl Terminal {
             }
             last = now;
         }
-        (code, last)
+        (status.code(), last)
     }
 }
 
@@ -140,10 +147,7 @@ fn a_password_is_asked_for_twice_and_not_shown() {
             terminal.wait_for("Again: ");
             terminal.keys.write_all(second.as_bytes()).unwrap();
         }
-        let screen = Arc::clone(&terminal.screen);
-        let code = terminal.code();
-        let screen = screen.lock().unwrap().clone();
-        Some((code, screen))
+        Some(terminal.end())
     };
     let Some((code, screen)) = attempt("correct horse\r", Some("battery staple\r")) else { return };
     assert!(code == Some(2) && screen.contains("the two differ"), "{code:?}: {screen}");

@@ -265,7 +265,7 @@ pub(super) const MODULES: &[Module] = &[
         at: (BACKEND, "backup"),
         uses: Some(&[
             "ask", "clock", "config", "data", "error", "here", "history", "keeper", "past",
-            "secrets", "systemd", "table", "viewers",
+            "prompt", "secrets", "systemd", "table", "viewers",
         ]),
         never: &["std::net", "tokio", "actix_web", "actix_ws"],
         texts: &["/proc", "/sys/"],
