@@ -1,6 +1,7 @@
 //! `headroom serve`: agent, head and web together, until a signal ends them.
 
 mod entrance;
+mod others;
 mod watched;
 
 use std::net::SocketAddr;
@@ -44,9 +45,6 @@ const LAST_COMMIT: Duration = Duration::from_secs(20);
 
 /// How long what was just seen of harm may take to be written.
 const LAST_LOOK: Duration = Duration::from_secs(3);
-
-/// Between two looks whether another state of the head waits to be restored.
-const RESTORE: Duration = Duration::from_millis(500);
 
 /// Serves until SIGINT or SIGTERM. Prints the address once it can be opened. When a backup is restored it
 /// ends as on a signal, and then begins anew in the same process.
@@ -106,9 +104,9 @@ fn serve(config: &Config) -> Result<bool, Error> {
             url: entrance.url.clone(),
         };
         let watching = rt::spawn(alerts::watch(alerts.clone(), means));
-        rt::spawn(tokens.clone().keep_up());
         rt::spawn(keep_tokens(head.clone(), tokens.changes()));
-        rt::spawn(viewers.clone().keep_up());
+        let restoring =
+            rt::spawn(others::follow(config.data_dir.clone(), tokens.clone(), viewers.clone()));
         let exports = Exports::default();
         rt::spawn(exports.clone().run(config.export.clone(), head.clone(), unix_ms));
         let (alive, viewer_timeout) = (Alive::default(), config.viewer_timeout);
@@ -139,7 +137,7 @@ fn serve(config: &Config) -> Result<bool, Error> {
                 return Ok(false);
             }
             () = &mut stop => false,
-            () = restore_waits(config) => true,
+            _ = restoring => true,
         };
         if !restores {
             life::stopping();
@@ -161,14 +159,6 @@ fn serve(config: &Config) -> Result<bool, Error> {
         // Who has told it to end meanwhile means it.
         Ok(restores && rt::time::timeout(Duration::ZERO, stop).await.is_err())
     })
-}
-
-/// Ends when another state of the head waits for it.
-async fn restore_waits(config: &Config) {
-    while !data::is_called(&config.data_dir) {
-        rt::time::sleep(RESTORE).await;
-    }
-    tell("a backup is restored: the head begins anew");
 }
 
 /// Starts this program again in the same process, as it was started. An error is that it cannot be.

@@ -27,8 +27,6 @@ use file::{Bound, Entry, Used};
 
 pub use line::{joining, setting_up};
 
-/// Between two looks whether others changed the file.
-const LOOK: Duration = Duration::from_millis(250);
 /// Between two complaints about it.
 const COMPLAIN: Duration = Duration::from_hours(1);
 
@@ -214,23 +212,20 @@ impl Tokens {
         self.0.issued.subscribe()
     }
 
-    /// Sees what others change, and keeps which machines tokens are bound to. Never ends.
-    pub async fn keep_up(self) {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let (stamp, is_unsaved) = {
-                let known = self.0.known();
-                (known.stamp, !known.unsaved.is_empty() || known.is_agent_due())
+    /// Sees what others changed, and keeps which machines tokens are bound to.
+    pub async fn look(&self) {
+        let (stamp, is_unsaved) = {
+            let known = self.0.known();
+            (known.stamp, !known.unsaved.is_empty() || known.is_agent_due())
+        };
+        if is_unsaved || secrets::stamp(&file::path(&self.0.dir)) != stamp {
+            let keep = |shared: &Shared| {
+                shared.save_used();
+                shared.reload_or_tell();
+                Ok(())
             };
-            if is_unsaved || secrets::stamp(&file::path(&self.0.dir)) != stamp {
-                let keep = |shared: &Shared| {
-                    shared.save_used();
-                    shared.reload_or_tell();
-                    Ok(())
-                };
-                // It reports its errors itself.
-                self.blocking(keep).await.ok();
-            }
+            // It reports its errors itself.
+            self.blocking(keep).await.ok();
         }
     }
 

@@ -33,8 +33,6 @@ pub const COOKIE_NAME: &str = "headroom_session";
 const OWNER_S: u64 = 3600;
 /// How long a session lasts.
 pub const SESSION: Duration = Duration::from_hours(30 * 24);
-/// Between two looks whether the file was changed.
-const LOOK: Duration = Duration::from_millis(250);
 /// Passwords that are known again: there is one at a time.
 const MOST_SHOWN: usize = 4;
 /// Who may wait while a password is being compared. It takes a noticeable part of a second, and memory.
@@ -172,15 +170,12 @@ impl Viewers {
         }
     }
 
-    /// Sees when the password is changed. Never ends.
-    pub async fn keep_up(self) {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            if secrets::stamp(&self.0.path) != *lock(&self.0.stamp) {
-                let shared = Arc::clone(&self.0);
-                // Whether it panics is nothing to act on.
-                spawn_blocking(move || shared.reload_or_tell()).await.ok();
-            }
+    /// Sees whether others changed the password.
+    pub async fn look(&self) {
+        if secrets::stamp(&self.0.path) != *lock(&self.0.stamp) {
+            let shared = Arc::clone(&self.0);
+            // Whether it panics is nothing to act on.
+            spawn_blocking(move || shared.reload_or_tell()).await.ok();
         }
     }
 }
@@ -281,9 +276,8 @@ mod tests {
         }
         let change = viewers.change();
         set(&dir.path().join("data"), "correct horse").unwrap();
-        let keeping = tokio::spawn(viewers.clone().keep_up());
-        tokio::time::timeout(Duration::from_secs(5), change).await.unwrap();
-        keeping.abort();
+        viewers.look().await;
+        tokio::time::timeout(Duration::ZERO, change).await.unwrap();
         assert!(!viewers.knows(&session, 5000), "the key changed with the password");
         let text = std::fs::read_to_string(dir.path().join("data/viewer.json")).unwrap();
         assert!(!text.contains("horse"), "{text}");
