@@ -48,6 +48,9 @@ fn the_package_lives_on_a_machine_with_systemd() {
         Err(why) => return not_run(why),
     };
     let host = network.host("box");
+    if let Err(why) = host.lead_out() {
+        return not_run(why);
+    }
     let machine = match Machine::boot(host) {
         Ok(machine) => machine,
         Err(why) => return not_run(why),
@@ -61,10 +64,12 @@ fn the_package_lives_on_a_machine_with_systemd() {
     }
     test.step("installed", Test::is_installed);
     test.step("sandboxed", Test::is_sandboxed);
+    test.step("set up", Test::a_head_is_set_up);
     test.step("joined", Test::an_agent_joins);
     test.step("watched", Test::what_hangs_or_dies_is_started_again);
     test.step("set wrongly", Test::what_is_set_wrongly_says_so_once);
     test.step("upgraded", Test::an_upgrade_keeps_what_there_is);
+    test.step("restored", Test::a_backup_brings_back_what_there_was);
     test.step("purged", |test| test.a_purge_leaves_nothing(&before));
 }
 
@@ -172,32 +177,50 @@ impl Test<'_> {
         machine.sh(&format!("rm /etc/systemd/system/{HEAD}.d/pss.conf"));
     }
 
-    /// The agent of the same machine, over TLS: it has a token, so it is a node of its own.
-    fn an_agent_joins(&self) {
+    /// With a token for a node, which is made once.
+    fn a_head_is_set_up(&self) {
         let machine = self.machine;
-        let (address, quick) = (self.host.address, if self.is_soak { "" } else { QUICK });
+        let quick = if self.is_soak { "" } else { QUICK };
         for unit in [HEAD, AGENT] {
             machine.write(&format!("/etc/systemd/system/{unit}.d/quick.conf"), quick);
         }
-        machine.write(SETTINGS, "listen = \"0.0.0.0:8080\"\nanonymous_read = true\n");
-        self.restart(HEAD);
+        machine.sh("systemctl daemon-reload");
+        let set_up = || {
+            let said = machine.sh("headroom setup --json --anonymous-read --node box-2");
+            serde_json::from_str::<Value>(&said).unwrap()
+        };
+        let made = set_up();
+        assert_eq!((&made["changed"], &made["running"]), (&true.into(), &true.into()), "{made}");
+        assert_eq!(made["urls"][0], format!("https://{}:8080", self.host.address));
+        let token = made["nodes"][0]["token"].as_str().unwrap();
+        machine.write("/etc/headroom/secrets/token", token);
+        machine.sh("chmod 600 /etc/headroom/secrets/token");
+        machine.write("/root/fingerprint", made["fingerprint"].as_str().unwrap());
+        let pid = machine.main_pid(HEAD);
+        let again = set_up();
+        assert_eq!(
+            (&again["changed"], &again["running"]),
+            (&false.into(), &true.into()),
+            "{again}"
+        );
+        assert_eq!(machine.main_pid(HEAD), pid, "nothing to start anew for");
+    }
+
+    /// The agent of the same machine, over TLS: it has a token, so it is a node of its own.
+    fn an_agent_joins(&self) {
+        let machine = self.machine;
+        let address = self.host.address;
         // Nobody told it which head.
         assert!(!machine.run(&format!("systemctl start {AGENT}")).is_ok);
         let journal = machine.journal(AGENT);
         assert!(journal.contains("sudo headroom setup --agent"), "{journal}");
         assert_eq!(machine.property(AGENT, "NRestarts"), "0");
-        let made = machine.sh(&format!(
-            "cd /etc/headroom/secrets && umask 077 && \
-             headroom token create box-2 --head https://{address}:8080 --json > made && \
-             grep -o 'hrt_[A-Za-z0-9_-]*' made | head -n 1 > token && \
-             grep -o 'sha256:[0-9A-F:]*' made | head -n 1 > /root/fingerprint && rm made && wc -c < token"
-        ));
-        assert!(made.parse::<u32>().unwrap() > 40, "{made}");
         let fingerprint = machine.sh("cat /root/fingerprint");
+        let settings = fs::read_to_string(machine.path(SETTINGS)).unwrap();
         machine.write(
             SETTINGS,
             &format!(
-                "listen = \"0.0.0.0:8080\"\nanonymous_read = true\n[agent]\n\
+                "{settings}\n[agent]\n\
                  head = \"https://{address}:8080\"\nfingerprint = [\"{fingerprint}\"]\n\
                  token_file = \"/etc/headroom/secrets/token\"\n"
             ),
@@ -292,6 +315,24 @@ impl Test<'_> {
         let [own, joined] = [own.as_str(), "box-2"].map(|node| older(node).parse::<u32>().unwrap());
         say(format_args!("readings from before the upgrade: {own} and {joined}"));
         assert!(own >= 10 && joined >= 5);
+        assert_eq!(machine.state(), "running");
+    }
+
+    fn a_backup_brings_back_what_there_was(&self) {
+        let machine = self.machine;
+        machine.sh("headroom backup /root/headroom.tar");
+        machine.sh("headroom token create stray --data-dir /var/lib/headroom");
+        let pid = machine.main_pid(HEAD);
+        let begun = Instant::now();
+        machine.sh("headroom restore --yes /root/headroom.tar");
+        say(format_args!("back after {:.1} s", begun.elapsed().as_secs_f64()));
+        assert_ne!(machine.main_pid(HEAD), pid);
+        let tokens = machine.sh("cat /var/lib/headroom/tokens.json");
+        assert!(tokens.contains("box-2") && !tokens.contains("stray"), "{tokens}");
+        let owners = |of: &str| machine.sh(&format!("stat --format %u {of} | sort -u"));
+        let user = owners(&format!("/proc/{}", machine.main_pid(HEAD)));
+        assert_eq!(owners("/var/lib/headroom/*.*"), user, "all of it is the service's own");
+        within("both nodes are live again", SOON, || self.live().len() == 2);
         assert_eq!(machine.state(), "running");
     }
 

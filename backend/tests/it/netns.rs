@@ -112,6 +112,11 @@ impl Host {
         inside
     }
 
+    /// Lets it believe that the world is on its cable.
+    pub(crate) fn lead_out(&self) -> Result<(), String> {
+        ip(&format!("-n {} route add default dev eth0", self.namespace))
+    }
+
     /// Its network, for whoever can be given one.
     pub(crate) fn namespace_file(&self) -> PathBuf {
         Path::new("/run/netns").join(&self.namespace)
