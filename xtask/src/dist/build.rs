@@ -7,9 +7,6 @@ use crate::process;
 use crate::toolchain::{Target, Toolchain};
 use std::path::PathBuf;
 
-/// The profile in Cargo.toml.
-pub(super) const PROFILE: &str = "dist";
-
 /// A program that is built.
 pub(super) struct Built {
     pub(super) program: PathBuf,
@@ -41,8 +38,8 @@ pub(super) fn build(arch: Arch) -> Result<Built> {
     };
     let target = Target { triple: arch.triple, std: "std,panic_unwind", dir, flags, settings };
     let mut cargo = toolchain.cargo("build", &target)?;
-    process::run(cargo.args(["--profile", PROFILE, "--package", "headroom"]))?;
-    let program = target.dir.join(arch.triple).join(PROFILE).join("headroom");
+    process::run(cargo.args(["--release", "--package", "headroom"]))?;
+    let program = target.dir.join(arch.triple).join("release/headroom");
     Ok(Built { program, paths: paths.into_iter().map(|(path, _)| path).collect() })
 }
 
