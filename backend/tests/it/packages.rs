@@ -162,7 +162,6 @@ fn stop(mut program: Program) {
 fn life_of_a_package(made: &Made, network: &Network, arch: &str, other: &str) {
     let begun = Instant::now();
     let node = format!("pi-{other}");
-    let untouched = made.tree(arch, network.host("head")).files();
     let home = Home::set_up(made, arch, network.host("head"), &node);
     let head = home.start();
     let page = home.host.inside(|| head.get("/"));
@@ -191,8 +190,7 @@ fn life_of_a_package(made: &Made, network: &Network, arch: &str, other: &str) {
         tree.run("dpkg", &["-P", "headroom"]);
         let ours = |path: &String| path.starts_with("/tmp/");
         let left: Vec<_> = tree.files().into_iter().filter(|path| !ours(path)).collect();
-        let base =
-            if arch == other { untouched.clone() } else { made.tree(arch, home.host).files() };
+        let base = made.tree(arch, home.host).files();
         let left: Vec<_> = left.into_iter().filter(|path| !base.contains(path)).collect();
         assert!(left.is_empty(), "{arch}: purge left {left:?}");
     }
